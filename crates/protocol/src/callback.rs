@@ -1,0 +1,180 @@
+//! What the gateway asks and tells the backend (protocol 1.1 and 1.4).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::json::{Members, Text, opens_with};
+use crate::{Event, Token, event};
+
+/// The body of a callback, told apart by `action`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "lowercase")]
+pub enum Callback {
+    /// A client asks for a stream; the answer decides.
+    Connect {
+        /// The stream to be.
+        token: Token,
+        /// What the client asked.
+        request: StoredRequest,
+    },
+    /// An accepted stream has ended; the answer does not matter.
+    Disconnect {
+        /// What ended it.
+        reason: CloseReason,
+        /// The stream that was.
+        token: Token,
+        /// The same request as in its connect.
+        request: StoredRequest,
+        /// Whether the stream opened; the original gateway does not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opened: Option<bool>,
+    },
+}
+
+/// The client's request, as data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredRequest {
+    /// The raw request target.
+    pub url: String,
+    /// Lower-case names; bytes of the values decoded as ISO-8859-1, duplicates joined.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+}
+
+/// What ended a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseReason {
+    /// The client left: FIN, RST or EPIPE.
+    ClientClosed,
+    /// The backend asked for the end, or the gateway is shutting down.
+    ServerClosed,
+    /// Slow or vanished reader, failure, or a connect whose outcome is unknown.
+    Error,
+}
+
+impl CloseReason {
+    /// Gives the text on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CloseReason::ClientClosed => "client_closed",
+            CloseReason::ServerClosed => "server_closed",
+            CloseReason::Error => "error",
+        }
+    }
+}
+
+/// The optional body of an accepted connect.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectAnswer {
+    /// Goes out first, before anything that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<Event>,
+    /// Ends the stream after the event and after everything that was kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub close: bool,
+}
+
+impl ConnectAnswer {
+    /// Reads the body of a 2xx answer; a member that is wrong is left out and named.
+    ///
+    /// The stream opens all the same: the backend has said yes. `null` counts as absent, because
+    /// serialisers of many languages write absent members so.
+    #[must_use]
+    pub fn read(body: &[u8]) -> (Self, Option<Defect>) {
+        if body.is_empty() {
+            return (Self::default(), None);
+        }
+        let Some(members) =
+            std::str::from_utf8(body).ok().and_then(|text| Members::read(text, ["event", "close"]))
+        else {
+            return (Self::default(), Some(Defect::NoObject));
+        };
+        let [event, close] = members.into_array().map(|member| member.filter(|raw| raw.get() != "null"));
+        let mut defect = None;
+        let close = match close.map(|raw| raw.get()) {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => {
+                defect = Some(Defect::Close);
+                false
+            }
+        };
+        let event = event.and_then(|raw| {
+            let event = read_event(raw);
+            if event.is_none() {
+                defect = Some(Defect::Event);
+            }
+            event
+        });
+        (Self { event, close }, defect)
+    }
+}
+
+fn read_event(raw: &serde_json::value::RawValue) -> Option<Event> {
+    let [name, data] =
+        opens_with(raw, '{').then(|| Members::read(raw.get(), ["name", "data"]))??.into_array();
+    let name = match name.filter(|raw| raw.get() != "null") {
+        None => None,
+        Some(raw) => Some(Text::read(raw).filter(|name| event::is_valid_name(name))?.into_owned()),
+    };
+    Some(Event { name, data: Text::read(data?)?.into_owned() })
+}
+
+/// What is wrong with an accepted connect's body; logged, never fatal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Defect {
+    /// The body is not a JSON object.
+    #[error("the answer is not a JSON object")]
+    NoObject,
+    /// `event` has the wrong shape, or a name that cannot stand on the wire.
+    #[error("`event` is not {{\"name\"?: string without line breaks, \"data\": string}}")]
+    Event,
+    /// `close` is no boolean.
+    #[error("`close` is not a boolean")]
+    Close,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> (Option<Event>, bool, Option<Defect>) {
+        let (answer, defect) = ConnectAnswer::read(body.as_bytes());
+        (answer.event, answer.close, defect)
+    }
+
+    #[test]
+    fn an_accepted_answer_is_read_member_by_member() {
+        let hello = || Some(Event::named("hello", "1"));
+        assert_eq!(read(""), (None, false, None));
+        assert_eq!(read("{}"), (None, false, None));
+        assert_eq!(read(r#"{"event":{"name":"hello","data":"1"},"close":true}"#), (hello(), true, None));
+        assert_eq!(read(r#"{"event":null,"close":null}"#), (None, false, None));
+        assert_eq!(read(r#"{"event":{"name":null,"data":"1"}}"#), (Some(Event::unnamed("1")), false, None));
+        for body in ["ok", "[]", "\"x\"", "3", "{", "{} x"] {
+            assert_eq!(read(body), (None, false, Some(Defect::NoObject)), "{body}");
+        }
+        for event in ["3", "[]", r#"{"name":"a"}"#, r#"{"data":1}"#, r#"{"data":"","name":"a\nb"}"#] {
+            let body = format!(r#"{{"event":{event},"close":true}}"#);
+            assert_eq!(read(&body), (None, true, Some(Defect::Event)), "{body}");
+        }
+        assert_eq!(
+            read(r#"{"event":{"name":"hello","data":"1"},"close":"yes"}"#),
+            (hello(), false, Some(Defect::Close))
+        );
+    }
+
+    #[test]
+    fn a_callback_round_trips() {
+        let token = Token::from_random_bytes([7; 16]);
+        let request = StoredRequest { url: "/a?b".into(), headers: BTreeMap::new() };
+        let callback =
+            Callback::Disconnect { reason: CloseReason::ClientClosed, token, request, opened: Some(true) };
+        let text = serde_json::to_string(&callback).expect("serialises");
+        assert!(text.starts_with(r#"{"action":"disconnect","reason":"client_closed","token":"#), "{text}");
+        assert_eq!(serde_json::from_str::<Callback>(&text).expect("reads"), callback);
+    }
+}
