@@ -1,0 +1,73 @@
+//! Heartbeats in buckets: one deadline for the shard, not one timer a stream.
+
+use std::time::Duration;
+
+use crate::Time;
+use crate::time::micros;
+
+/// How many buckets share an interval; a heartbeat is early by one of them at most (1.6 %).
+const SPOKES: u64 = 64;
+
+/// A wheel that turns once an interval. A stream sits on the spoke that was passed when it opened,
+/// so its first heartbeat comes one interval later.
+#[derive(Debug)]
+pub(crate) struct Wheel {
+    spokes: Vec<Vec<u32>>,
+    stride: u64,
+    /// The number of the next stride to fire; its spoke is the remainder by [`SPOKES`].
+    hand: u64,
+    streams: usize,
+}
+
+/// Where a stream sits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    spoke: u8,
+    index: u32,
+}
+
+impl Wheel {
+    pub(crate) fn new(interval: Duration) -> Self {
+        let stride = (micros(interval) / SPOKES).max(1);
+        Self { spokes: vec![Vec::new(); SPOKES as usize], stride, hand: 1, streams: 0 }
+    }
+
+    pub(crate) fn insert(&mut self, slot: u32, now: Time) -> Place {
+        if self.streams == 0 {
+            self.hand = now.as_micros() / self.stride + 1;
+        }
+        self.streams += 1;
+        let spoke = ((self.hand + SPOKES - 1) % SPOKES) as u8;
+        let list = &mut self.spokes[usize::from(spoke)];
+        list.push(slot);
+        Place { spoke, index: list.len() as u32 - 1 }
+    }
+
+    /// Takes a stream off; the slot that moved to its place, if any, must be told so.
+    pub(crate) fn remove(&mut self, place: Place) -> Option<u32> {
+        self.streams -= 1;
+        let list = &mut self.spokes[usize::from(place.spoke)];
+        list.swap_remove(place.index as usize);
+        let moved = list.get(place.index as usize).copied();
+        if list.is_empty() {
+            *list = Vec::new();
+        }
+        moved
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        (self.streams > 0).then(|| Time::from_micros(self.hand.saturating_mul(self.stride)))
+    }
+
+    /// Gives the slots that are due, each once, however far the clock has jumped.
+    pub(crate) fn fire(&mut self, now: Time) -> Vec<u32> {
+        let current = now.as_micros() / self.stride;
+        let mut due = Vec::new();
+        let strides = (current + 1).saturating_sub(self.hand).min(SPOKES);
+        for stride in 0..strides {
+            due.extend_from_slice(&self.spokes[((self.hand + stride) % SPOKES) as usize]);
+        }
+        self.hand = self.hand.max(current + 1);
+        due
+    }
+}
