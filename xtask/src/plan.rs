@@ -1,0 +1,77 @@
+//! What each command runs, in order.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::browser;
+use crate::run::{Failure, Run, succeeds};
+
+/// Every test of the workspace.
+pub(crate) fn test(run: &mut Run) -> Result<(), Failure> {
+    let browser = browser::provide(run);
+    // Tests of one package start the binaries of others, which `cargo test` alone does not build.
+    run.step("binaries", cargo().args(["build", "--workspace", "--bins"]))?;
+    let mut tests = cargo();
+    tests.args(["test", "--workspace", "--no-fail-fast"]);
+    if browser {
+        // Without it, tests of the page pass unrun where there is no browser.
+        tests.env("SSE_GATEWAY_BROWSER", "required");
+    }
+    run.step("tests", &mut tests)
+}
+
+/// What must hold before a change is merged; the quick checks first.
+pub(crate) fn ci(run: &mut Run) -> Result<(), Failure> {
+    run.step("format", cargo().args(["fmt", "--all", "--check"]))?;
+    deny(run)?;
+    run.step("lints", cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    run.step("tidy", cargo().args(["test", "--package", "xtask"]))?;
+    test(run)?;
+    // A link from public to private text breaks only the first, one inside private text only the second.
+    run.step("documentation", &mut documentation())?;
+    run.step("private documentation", documentation().arg("--document-private-items"))
+}
+
+fn documentation() -> Command {
+    let mut command = cargo();
+    command.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings");
+    command
+}
+
+/// The black-box suite against the release binary.
+pub(crate) fn blackbox(run: &mut Run) -> Result<(), Failure> {
+    run.step("release binary", cargo().args(["build", "--release", "--package", "sse-gateway"]))?;
+    let suite = ["test", "--package", "sse-gateway", "--test", "protocol"];
+    run.step("black-box suite", cargo().args(suite).env("SSE_GATEWAY_BIN", release_binary()))
+}
+
+/// Licences, advisories, sources and duplicates, where cargo-deny is installed.
+fn deny(run: &mut Run) -> Result<(), Failure> {
+    if !succeeds(cargo().args(["deny", "--version"])) {
+        run.leave_out("licences and advisories: cargo-deny is missing; cargo install --locked cargo-deny");
+        return Ok(());
+    }
+    run.step("licences", cargo().args(["deny", "check", "bans", "licenses", "sources"]))?;
+    // Advisories come from the network: a machine without it can check everything else.
+    if run.step("advisory database", cargo().args(["deny", "fetch", "db"])).is_err() {
+        run.leave_out("advisories: the database cannot be fetched; cargo deny check advisories");
+        return Ok(());
+    }
+    run.step("advisories", cargo().args(["deny", "check", "--disable-fetch", "advisories"]))
+}
+
+/// The cargo that runs us, in the workspace's root.
+fn cargo() -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(root());
+    command
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is a folder of the workspace")
+}
+
+fn release_binary() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    root().join(target).join("release/sse-gateway")
+}
