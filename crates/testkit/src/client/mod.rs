@@ -1,0 +1,285 @@
+//! A browser, to the byte.
+//!
+//! [`Client`] is the connection and what a test asks of it, `body` takes the framing apart and
+//! accepts nothing that a strict reader would not.
+
+mod body;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use socket2::{SockRef, TcpKeepalive};
+use sse_gateway_protocol::sse::{Decoder, Item};
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::deadline::within;
+use crate::wire::Wire;
+use crate::{Head, Response};
+use body::Body;
+
+/// A client on a socket of its own. Dropping it closes the socket.
+pub struct Client {
+    wire: Wire,
+    head: Option<Head>,
+    body: Body,
+    decoder: Decoder,
+    items: VecDeque<Item>,
+}
+
+/// An event as a browser dispatches it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// The type; empty when the block names none.
+    pub name: String,
+    /// The data, its lines joined by LF.
+    pub data: String,
+    /// The last event id in force.
+    pub id: String,
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The last chunk, then FIN; on an unframed stream FIN alone.
+    Clean,
+    /// FIN without the last chunk.
+    Cut,
+    /// RST.
+    Reset,
+}
+
+impl Client {
+    /// Connects; sends nothing.
+    ///
+    /// # Panics
+    /// When nobody listens.
+    pub async fn connect(address: SocketAddr) -> Self {
+        let stream = within("a connection", TcpStream::connect(address)).await;
+        Self::on(stream.unwrap_or_else(|error| panic!("cannot connect to {address}: {error}")))
+    }
+
+    /// Connects with a receive buffer of about this many bytes, for readers that stop reading.
+    ///
+    /// # Panics
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with_receive_buffer(address: SocketAddr, bytes: u32) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(bytes).expect("a small buffer");
+        let stream = within("a connection", socket.connect(address)).await;
+        Self::on(stream.unwrap_or_else(|error| panic!("cannot connect to {address}: {error}")))
+    }
+
+    /// Connects and asks for a stream as a browser's `EventSource` does; waits for nothing.
+    ///
+    /// # Panics
+    /// As [`connect`](Self::connect).
+    pub async fn get(address: SocketAddr, target: &str) -> Self {
+        let mut client = Self::connect(address).await;
+        client.ask(target).await;
+        client
+    }
+
+    /// Asks for a stream and waits for its head.
+    ///
+    /// # Panics
+    /// When the answer is no stream.
+    pub async fn open(address: SocketAddr, target: &str) -> Self {
+        let mut client = Self::get(address, target).await;
+        let head = client.head().await;
+        assert_eq!(head.status(), 200, "{head:?}");
+        assert_eq!(head.header("content-type"), Some("text/event-stream"), "{head:?}");
+        client
+    }
+
+    /// Sends the request that `EventSource` would make for this target.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub async fn ask(&mut self, target: &str) {
+        let request =
+            format!("GET {target} HTTP/1.1\r\nHost: gateway.test\r\nAccept: text/event-stream\r\n\r\n");
+        self.send(request).await;
+    }
+
+    /// Sends these bytes.
+    ///
+    /// # Panics
+    /// When they cannot be written.
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.try_send(bytes).await.expect("the gateway reads");
+    }
+
+    /// Sends these bytes.
+    ///
+    /// # Errors
+    /// When the other side has gone.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+        within("room for what the client sends", self.wire.write(bytes.as_ref())).await
+    }
+
+    /// Waits for the head of the answer.
+    ///
+    /// # Panics
+    /// When the connection ends before it.
+    pub async fn head(&mut self) -> Head {
+        if let Some(head) = &self.head {
+            return head.clone();
+        }
+        let head =
+            within("the head of an answer", self.wire.read_head()).await.expect("no reset before the head");
+        let head = head.expect("no end before the head");
+        self.body = Body::of(&head);
+        self.head.insert(head).clone()
+    }
+
+    /// Waits for a complete answer whose length is known; the next one can follow on the same connection.
+    ///
+    /// # Panics
+    /// When the connection ends before it is complete.
+    pub async fn response(&mut self) -> Response {
+        let head = self.head().await;
+        let length = head.content_length().unwrap_or_else(|| panic!("no content-length: {head:?}"));
+        let body = within("the body of an answer", self.wire.read_exact(length)).await;
+        self.head = None;
+        Response { head, body: body.expect("a whole body").freeze() }
+    }
+
+    /// Waits for the head of an answer that has no body, such as one to HEAD.
+    pub async fn head_only(&mut self) -> Head {
+        let head = self.head().await;
+        self.head = None;
+        head
+    }
+
+    /// Waits for the next item of the stream: an event, a comment or a `retry`.
+    ///
+    /// # Panics
+    /// When the stream ends instead.
+    pub async fn next_item(&mut self) -> Item {
+        match within("the next item of a stream", self.poll_item()).await {
+            Ok(item) => item,
+            Err(end) => panic!("the stream ended ({end:?}) instead of going on"),
+        }
+    }
+
+    /// Waits for the next event; comments and `retry` before it are passed over.
+    ///
+    /// # Panics
+    /// When the stream ends instead.
+    pub async fn next_event(&mut self) -> Delivered {
+        loop {
+            if let Item::Event { event, data, id } = self.next_item().await {
+                return Delivered { name: event, data, id };
+            }
+        }
+    }
+
+    /// Waits for the next item, which must be a comment.
+    ///
+    /// # Panics
+    /// When it is another.
+    pub async fn next_comment(&mut self) -> String {
+        match self.next_item().await {
+            Item::Comment(text) => text,
+            other => panic!("no comment: {other:?}"),
+        }
+    }
+
+    /// Waits for the end; comments before it are passed over.
+    ///
+    /// # Panics
+    /// When anything else comes before it.
+    pub async fn end(&mut self) -> End {
+        loop {
+            match within("the end of a stream", self.poll_item()).await {
+                Ok(Item::Comment(_)) => {}
+                Ok(item) => panic!("{item:?} instead of the end"),
+                Err(end) => return end,
+            }
+        }
+    }
+
+    /// Waits for the end of the connection and gives what came before it, as bytes.
+    pub async fn rest(&mut self) -> (Bytes, End) {
+        let end = within("the end of a connection", async {
+            loop {
+                match self.wire.fill().await {
+                    Ok(0) => return End::Cut,
+                    Ok(_) => {}
+                    Err(_) => return End::Reset,
+                }
+            }
+        })
+        .await;
+        (self.wire.unread.split().freeze(), end)
+    }
+
+    /// Everything that ever arrived on the connection.
+    #[must_use]
+    pub fn received(&self) -> &[u8] {
+        &self.wire.received
+    }
+
+    /// The stream's chunks so far, each without its framing; an unframed stream has one a read.
+    #[must_use]
+    pub fn chunks(&self) -> &[Bytes] {
+        self.body.chunks()
+    }
+
+    /// Sends FIN; reading goes on.
+    ///
+    /// # Panics
+    /// When the connection is gone already.
+    pub async fn half_close(&mut self) {
+        self.wire.half_close().await.expect("a live connection");
+    }
+
+    /// Sends RST.
+    pub fn reset(self) {
+        self.wire.reset();
+    }
+
+    /// Tells from which address the gateway sees this client.
+    ///
+    /// # Panics
+    /// When the socket is broken.
+    #[must_use]
+    pub fn local_address(&self) -> SocketAddr {
+        self.wire.stream().local_addr().expect("a connected socket")
+    }
+
+    /// An error is the end.
+    async fn poll_item(&mut self) -> Result<Item, End> {
+        self.head().await;
+        loop {
+            if let Some(item) = self.items.pop_front() {
+                return Ok(item);
+            }
+            while let Some(payload) = self.body.take(&mut self.wire.unread) {
+                self.items.extend(self.decoder.push(&payload));
+            }
+            if self.items.is_empty() {
+                match self.wire.fill().await {
+                    Ok(0) => return Err(self.body.end()),
+                    Ok(_) => {}
+                    Err(_) => return Err(End::Reset),
+                }
+            }
+        }
+    }
+
+    fn on(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).expect("a connected socket");
+        let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(600));
+        SockRef::from(&stream).set_tcp_keepalive(&keepalive).expect("a connected socket");
+        Self {
+            wire: Wire::new(stream),
+            head: None,
+            body: Body::default(),
+            decoder: Decoder::default(),
+            items: VecDeque::new(),
+        }
+    }
+}

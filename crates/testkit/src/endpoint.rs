@@ -1,0 +1,39 @@
+//! What both gateways have in common.
+
+use std::net::SocketAddr;
+
+use crate::{Client, Sender};
+
+/// A gateway that clients connect to and a backend sends to.
+pub trait Endpoint {
+    /// Where streams are served.
+    fn address(&self) -> SocketAddr;
+
+    /// Where `/internal/*` is served.
+    fn internal_address(&self) -> SocketAddr {
+        self.address()
+    }
+
+    /// The base URL, for a backend's `SSE_GATEWAY_URL`.
+    fn url(&self) -> String {
+        format!("http://{}", self.internal_address())
+    }
+
+    /// Makes a backend's HTTP client.
+    fn sender(&self) -> Sender {
+        Sender::new(self.internal_address())
+    }
+
+    /// Connects and asks for a stream as a browser's `EventSource` does; waits for nothing.
+    fn get(&self, target: &str) -> impl Future<Output = Client> + Send {
+        Client::get(self.address(), target)
+    }
+
+    /// Asks for a stream and waits for its head.
+    ///
+    /// # Panics
+    /// When the answer is no stream.
+    fn open(&self, target: &str) -> impl Future<Output = Client> + Send {
+        Client::open(self.address(), target)
+    }
+}
