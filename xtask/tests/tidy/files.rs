@@ -30,22 +30,27 @@ fn every_rust_file_is_declared_where_it_belongs() {
 }
 
 #[test]
-fn integration_tests_are_folders_with_a_main() {
+fn tests_that_belong_together_are_one_binary() {
     let files = tree::files(&["rs"]);
-    let loose = files.iter().filter(|file| {
-        let parent = Path::new(&file.path).parent();
-        parent.and_then(Path::file_name).is_some_and(|folder| folder == "tests")
-            && !file.path.contains("/src/")
-    });
-    let broken: Vec<_> = loose.map(|file| file.path.clone()).collect();
-    assert_none("Each file in tests/ is linked into a binary of its own: give it a folder.", &broken);
+    let loose: Vec<_> = files.iter().filter(|file| is_loose_test(&file.path)).collect();
+    let folder = |path: &str| Path::new(path).parent().map(Path::to_owned);
+    let crowded = loose
+        .iter()
+        .filter(|file| loose.iter().filter(|other| folder(&other.path) == folder(&file.path)).count() > 1);
+    let broken: Vec<_> = crowded.map(|file| file.path.clone()).collect();
+    assert_none("Each file in tests/ is linked by itself: give them one folder with a main.rs.", &broken);
+}
+
+/// A file directly in the `tests` folder of a crate, which Cargo makes a binary of.
+fn is_loose_test(path: &str) -> bool {
+    !path.contains("/src/") && Path::new(path).parent().is_some_and(|folder| folder.ends_with("tests"))
 }
 
 fn is_root_of_a_crate(path: &str) -> bool {
     let in_src = path.ends_with("src/lib.rs") || path.ends_with("src/main.rs");
     let in_tests = path.ends_with("/main.rs") && path.contains("/tests/");
     let binary = path.contains("/src/bin/") || path.contains("/examples/") || path.contains("/benches/");
-    in_src || in_tests || binary || path.ends_with("build.rs")
+    in_src || in_tests || is_loose_test(path) || binary || path.ends_with("build.rs")
 }
 
 /// Any file of the folder may declare by `#[path]`; otherwise it is its root or the file named like it.
