@@ -9,6 +9,8 @@ use crate::Head;
 #[derive(Debug, Default)]
 pub(super) struct Body {
     framing: Framing,
+    /// The connection outlives the stream: the answer does not say `Connection: close`.
+    kept_alive: bool,
     chunks: Vec<Bytes>,
 }
 
@@ -26,7 +28,8 @@ enum Framing {
 impl Body {
     pub(super) fn of(head: &Head) -> Self {
         let framing = if head.is_chunked() { Framing::Chunked } else { Framing::Unframed };
-        Self { framing, chunks: Vec::new() }
+        let kept_alive = head.header("connection") != Some("close");
+        Self { framing, kept_alive, chunks: Vec::new() }
     }
 
     pub(super) fn chunks(&self) -> &[Bytes] {
@@ -45,6 +48,11 @@ impl Body {
         };
         self.chunks.push(payload.clone());
         Some(payload)
+    }
+
+    /// Tells whether the last chunk was read and the connection is to serve another request.
+    pub(super) fn is_over(&self) -> bool {
+        self.kept_alive && matches!(self.framing, Framing::Finished)
     }
 
     /// What the end of the connection means here.

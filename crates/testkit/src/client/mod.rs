@@ -42,7 +42,7 @@ pub struct Delivered {
 /// How a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The last chunk, then FIN; on an unframed stream FIN alone.
+    /// The last chunk, then FIN unless the connection is kept alive; on an unframed stream FIN alone.
     Clean,
     /// FIN without the last chunk.
     Cut,
@@ -261,6 +261,9 @@ impl Client {
                 self.items.extend(self.decoder.push(&payload));
             }
             if self.items.is_empty() {
+                if self.body.is_over() {
+                    return Err(End::Clean);
+                }
                 match self.wire.fill().await {
                     Ok(0) => return Err(self.body.end()),
                     Ok(_) => {}
