@@ -5,18 +5,20 @@ use std::time::Duration;
 use crate::Time;
 use crate::time::micros;
 
-/// How many buckets share an interval; a heartbeat is early by one of them at most (1.6 %).
-const SPOKES: u64 = 64;
+/// How many buckets share an interval, as many as a word has bits; a heartbeat is early by one of
+/// them at most (1.6 %).
+const SPOKES: u64 = u64::BITS as u64;
 
 /// A wheel that turns once an interval. A stream sits on the spoke that was passed when it opened,
 /// so its first heartbeat comes one interval later.
 #[derive(Debug)]
 pub(crate) struct Wheel {
     spokes: Vec<Vec<u32>>,
+    /// One bit for each spoke that holds a stream, so that the wheel sleeps past the empty ones.
+    occupied: u64,
     stride: u64,
     /// The number of the next stride to fire; its spoke is the remainder by [`SPOKES`].
     hand: u64,
-    streams: usize,
 }
 
 /// Where a stream sits.
@@ -29,34 +31,36 @@ pub(crate) struct Place {
 impl Wheel {
     pub(crate) fn new(interval: Duration) -> Self {
         let stride = (micros(interval) / SPOKES).max(1);
-        Self { spokes: vec![Vec::new(); SPOKES as usize], stride, hand: 1, streams: 0 }
+        Self { spokes: vec![Vec::new(); SPOKES as usize], occupied: 0, stride, hand: 0 }
     }
 
-    pub(crate) fn insert(&mut self, slot: u32, now: Time) -> Place {
-        if self.streams == 0 {
-            self.hand = now.as_micros() / self.stride + 1;
-        }
-        self.streams += 1;
+    /// Seats a stream; the wheel must have fired up to now, or the newcomer's wait is too short.
+    pub(crate) fn insert(&mut self, slot: u32) -> Place {
         let spoke = ((self.hand + SPOKES - 1) % SPOKES) as u8;
         let list = &mut self.spokes[usize::from(spoke)];
         list.push(slot);
+        self.occupied |= 1 << spoke;
         Place { spoke, index: list.len() as u32 - 1 }
     }
 
     /// Takes a stream off; the slot that moved to its place, if any, must be told so.
     pub(crate) fn remove(&mut self, place: Place) -> Option<u32> {
-        self.streams -= 1;
         let list = &mut self.spokes[usize::from(place.spoke)];
         list.swap_remove(place.index as usize);
         let moved = list.get(place.index as usize).copied();
         if list.is_empty() {
             *list = Vec::new();
+            self.occupied &= !(1 << place.spoke);
         }
         moved
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        (self.streams > 0).then(|| Time::from_micros(self.hand.saturating_mul(self.stride)))
+        if self.occupied == 0 {
+            return None;
+        }
+        let ahead = self.occupied.rotate_right((self.hand % SPOKES) as u32).trailing_zeros();
+        Some(Time::from_micros((self.hand + u64::from(ahead)).saturating_mul(self.stride)))
     }
 
     /// Gives the slots that are due, each once, however far the clock has jumped.

@@ -12,7 +12,7 @@ use sse_gateway_protocol::sse::{Frame, Framing};
 
 use crate::effect::Effect;
 use crate::heartbeat::Wheel;
-use crate::outbox::{Outbox, Pace};
+use crate::outbox::Outbox;
 use crate::stream::{Kept, Life};
 use crate::streams::Streams;
 use crate::tally::{Loss, Tally};
@@ -57,16 +57,19 @@ pub enum Answer {
 }
 
 /// Owns streams and decides everything about them.
+///
+/// Everything in it is bounded by the number of streams, which the driver bounds: a stream has at
+/// most one entry in each register, one waiting flush, and three effects at its end.
 #[derive(Debug)]
 pub struct Shard {
     limits: Limits,
     streams: Streams,
     effects: VecDeque<Effect>,
     heartbeats: Wheel,
-    /// Streams that were blocked, by the progress last looked at; one entry a stream.
+    /// The streams whose socket takes nothing more, by their last progress.
     stalls: BTreeSet<(Time, Key)>,
-    /// Streams whose end is written, by the time they were.
-    drains: VecDeque<(Time, Key)>,
+    /// The streams whose end is written, by the time it was.
+    drains: BTreeSet<(Time, Key)>,
     tally: Tally,
     outbox_bytes: usize,
     /// What the other shards hold, as the driver last said.
@@ -85,7 +88,7 @@ impl Shard {
             streams: Streams::default(),
             effects: VecDeque::new(),
             stalls: BTreeSet::new(),
-            drains: VecDeque::new(),
+            drains: BTreeSet::new(),
             tally: Tally::default(),
             outbox_bytes: 0,
             elsewhere_bytes: 0,
@@ -96,79 +99,72 @@ impl Shard {
 
     /// Begins a stream in state opening: from here on sends to it are kept.
     pub fn connect(&mut self, token: Token, request: Box<str>) -> Key {
-        let kept = Kept {
-            // Kept frames are counted as if chunked; the client's framing is known on opening.
-            outbox: Outbox::new(Framing::Chunked),
-            close: false,
-            departed: self.shutting_down.then_some(CloseReason::ServerClosed),
-        };
-        self.streams.insert(token, request, Life::Opening(kept))
+        let departed = self.shutting_down.then_some(CloseReason::ServerClosed);
+        self.streams.insert(token, request, Life::Opening(Kept::new(departed)))
     }
 
     /// Takes the backend's answer, also when the client has left meanwhile.
     ///
     /// Gives the key that is now open or ending; the driver then attaches the client's socket.
     pub fn answered(&mut self, key: Key, answer: Answer, now: Time) -> Option<Key> {
-        let stream = self.streams.get_mut(key)?;
-        let Life::Opening(kept) = &mut stream.life else { return None };
-        let kept = std::mem::replace(
-            kept,
-            Kept { outbox: Outbox::new(Framing::Chunked), close: false, departed: None },
-        );
-        self.outbox_bytes -= kept.outbox.bytes();
+        let Life::Opening(kept) = &self.streams.get(key)?.life else { return None };
         match (answer, kept.departed) {
-            (Answer::Refused, _) => {
-                self.tally.lose(Loss::Refused, kept.outbox.events());
-                let stream = self.streams.remove(key)?;
-                self.effects.push_back(Effect::Forget(stream.token));
-                None
+            (Answer::Accepted { head, first, close, framing }, None) => {
+                self.open(key, Outbox::opening(framing, head, first), close, now);
+                return Some(key);
             }
-            (Answer::Unknown, _) => {
-                self.tally.lose(Loss::Refused, kept.outbox.events());
-                self.disconnect(key, CloseReason::Error, false);
-                None
+            (Answer::Accepted { .. }, Some(reason @ CloseReason::ServerClosed)) => {
+                self.remove_and_tell(key, Loss::Shutdown, reason, false);
             }
             (Answer::Accepted { .. }, Some(reason)) => {
-                let loss = match reason {
-                    CloseReason::ServerClosed => Loss::Shutdown,
-                    CloseReason::ClientClosed | CloseReason::Error => Loss::ClientLeft,
-                };
-                self.tally.lose(loss, kept.outbox.events());
-                self.disconnect(key, reason, false);
-                None
+                self.remove_and_tell(key, Loss::ClientLeft, reason, false);
             }
-            (Answer::Accepted { head, first, close, framing }, None) => {
-                let mut outbox = Outbox::new(framing);
-                outbox.push(head);
-                first.into_iter().for_each(|frame| outbox.push(frame));
-                outbox.append(kept.outbox);
-                self.open(key, outbox, close || kept.close, now);
-                Some(key)
+            (Answer::Unknown, _) => {
+                self.remove_and_tell(key, Loss::Refused, CloseReason::Error, false);
+            }
+            (Answer::Refused, _) => {
+                let stream = self.remove_and_count(key, Loss::Refused)?;
+                self.effects.push_back(Effect::Forget(stream.token));
             }
         }
+        None
     }
 
     fn open(&mut self, key: Key, mut outbox: Outbox, close: bool, now: Time) {
+        // The wheel may be late, and the newcomer must wait a whole interval from now.
+        self.beat_if_due(now);
+        let Some(stream) = self.streams.get_mut(key) else { return };
+        let Life::Opening(kept) = &mut stream.life else { return };
+        let kept = std::mem::replace(kept, Kept::new(None));
         self.tally.opened += 1;
-        if close {
+        self.tally.events_accepted += outbox.events();
+        self.outbox_bytes -= kept.outbox.bytes();
+        outbox.append(kept.outbox);
+        let life = if close || kept.close {
             outbox.push(Frame::last_chunk());
-        }
-        outbox.pace = Pace::Due;
-        self.outbox_bytes += outbox.bytes();
-        let life = if close {
+            self.outbox_bytes += outbox.bytes();
             Life::Ending { outbox }
         } else {
-            Life::Open { outbox, heartbeat: self.heartbeats.insert(key.slot() as u32, now) }
+            self.outbox_bytes += outbox.bytes();
+            Life::Open { outbox, heartbeat: self.heartbeats.insert(key.slot() as u32) }
         };
-        if let Some(stream) = self.streams.get_mut(key) {
-            stream.life = life;
-        }
-        self.effects.push_back(Effect::Flush(key));
+        self.streams.enter(key, life);
+        self.queue_flush(key);
     }
 
     /// Gives the next thing to do, oldest first.
     pub fn next_effect(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
+        let effect = self.effects.pop_front();
+        match &effect {
+            Some(Effect::Flush(key)) => {
+                if let Some(outbox) = self.outbox_mut(*key) {
+                    outbox.flush_queued = false;
+                }
+            }
+            None if self.effects.capacity() > EFFECTS_KEPT => self.effects = VecDeque::new(),
+            _ => {}
+        }
+        effect
     }
 
     /// Counts the effects that wait.
@@ -176,4 +172,18 @@ impl Shard {
     pub fn effects_waiting(&self) -> usize {
         self.effects.len()
     }
+
+    fn outbox_mut(&mut self, key: Key) -> Option<&mut Outbox> {
+        self.streams.get_mut(key)?.outbox_mut()
+    }
+
+    fn queue_flush(&mut self, key: Key) {
+        let Some(outbox) = self.outbox_mut(key) else { return };
+        if !std::mem::replace(&mut outbox.flush_queued, true) {
+            self.effects.push_back(Effect::Flush(key));
+        }
+    }
 }
+
+/// A queue of effects that a burst made longer than this is not kept.
+const EFFECTS_KEPT: usize = 4096;

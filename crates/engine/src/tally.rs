@@ -5,7 +5,8 @@
 pub struct Tally {
     /// Streams that opened.
     pub opened: u64,
-    /// Events that senders were told are accepted or kept.
+    /// Events that senders were told are accepted or kept, and those of connect answers that opened.
+    /// Each is written or undelivered in the end.
     pub events_accepted: u64,
     /// Events whose last byte the kernel took.
     pub events_written: u64,
@@ -75,7 +76,7 @@ impl Cut {
     }
 }
 
-/// How many streams are where, counted from the map itself.
+/// How many streams are where, and what they hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     /// The backend is being asked.

@@ -6,8 +6,9 @@ use sse_gateway_protocol::sse::{Frame, Framing};
 
 use super::Shard;
 use crate::effect::Effect;
+use crate::heartbeat::Place;
 use crate::outbox::{Outbox, Pace};
-use crate::stream::Life;
+use crate::stream::{Life, Stream};
 use crate::tally::{Cut, Loss};
 use crate::{Key, Time};
 
@@ -22,13 +23,12 @@ impl Shard {
                 kept.departed.get_or_insert(CloseReason::ClientClosed);
             }
             Life::Open { .. } | Life::Ending { .. } => {
-                self.drop_outbox(key, Loss::ClientLeft);
                 self.effects.push_back(Effect::Release(key));
-                self.disconnect(key, CloseReason::ClientClosed, true);
+                self.remove_and_tell(key, Loss::ClientLeft, CloseReason::ClientClosed, true);
             }
-            Life::Draining => {
-                self.streams.remove(key);
+            Life::Draining { .. } => {
                 self.effects.push_back(Effect::Release(key));
+                self.remove(key);
             }
         }
     }
@@ -38,23 +38,21 @@ impl Shard {
         match self.streams.get(key).map(|stream| &stream.life) {
             Some(Life::Open { .. } | Life::Ending { .. }) => {
                 self.tally.cuts[cut as usize] += 1;
-                self.drop_outbox(key, cut.loss());
                 self.effects.push_back(Effect::Cut(key));
-                self.disconnect(key, CloseReason::Error, true);
+                self.remove_and_tell(key, cut.loss(), CloseReason::Error, true);
             }
-            Some(Life::Draining) => {
-                self.streams.remove(key);
+            Some(Life::Draining { .. }) => {
                 self.effects.push_back(Effect::Cut(key));
+                self.remove(key);
             }
             Some(Life::Opening(_)) | None => {}
         }
     }
 
-    /// Ends every stream cleanly; those still opening will not open.
+    /// Ends every stream cleanly; those still opening, and those that still come, will not open.
     pub fn shut_down(&mut self) {
         self.shutting_down = true;
-        let keys: Vec<Key> = self.streams.iter().map(|(key, _)| key).collect();
-        for key in keys {
+        for key in self.streams.keys() {
             match self.streams.get_mut(key).map(|stream| &mut stream.life) {
                 Some(Life::Opening(kept)) => {
                     kept.departed.get_or_insert(CloseReason::ServerClosed);
@@ -65,28 +63,21 @@ impl Shard {
         }
     }
 
-    /// Gives up what a shutdown could not finish in time; counts it and says how many streams it was.
+    /// Gives up what a shutdown could not finish in time; counts its events as lost and says how
+    /// many streams nobody will be told about. No stream is left, and no effect comes of it.
     pub fn abandon(&mut self) -> usize {
-        let mut streams = 0;
-        let mut events = 0;
-        for (_, stream) in self.streams.iter() {
-            match &stream.life {
-                Life::Opening(kept) => events += kept.outbox.events(),
-                Life::Open { outbox, .. } | Life::Ending { outbox } => events += outbox.events(),
-                Life::Draining => continue,
-            }
-            streams += 1;
+        let mut untold = 0;
+        for key in self.streams.keys() {
+            let stream = self.remove_and_count(key, Loss::Shutdown);
+            untold += usize::from(stream.is_some_and(|stream| stream.held().is_some()));
         }
-        self.tally.lose(Loss::Shutdown, events);
-        streams
+        untold
     }
 
     /// Closes the fullest stream with a socket as slow; false when none holds anything.
     pub fn shed_fullest(&mut self) -> bool {
-        let fullest = self.streams.iter().filter(|(_, stream)| !matches!(stream.life, Life::Opening(_)));
-        let fullest = fullest.max_by_key(|(_, stream)| stream.held_bytes());
-        match fullest {
-            Some((key, stream)) if stream.held_bytes() > 0 => {
+        match self.fullest() {
+            Some((key, bytes)) if bytes > 0 => {
                 self.cut(key, Cut::Slow);
                 true
             }
@@ -100,54 +91,63 @@ impl Shard {
         let Life::Open { outbox, heartbeat } = &mut stream.life else { return };
         let place = *heartbeat;
         let outbox = std::mem::replace(outbox, Outbox::new(Framing::Chunked));
-        stream.life = Life::Ending { outbox };
+        let flowing = outbox.pace() == Pace::Flowing;
+        self.streams.enter(key, Life::Ending { outbox });
         self.leave_wheel(place);
         self.push(key, Frame::last_chunk());
-        self.flush_even_if_empty(key);
-    }
-
-    /// An unframed stream has no last chunk: its end must be noticed with nothing to write.
-    fn flush_even_if_empty(&mut self, key: Key) {
-        let Some(outbox) = self.streams.get_mut(key).and_then(|stream| stream.outbox()) else { return };
-        if outbox.pace == Pace::Idle {
-            outbox.pace = Pace::Due;
-            self.effects.push_back(Effect::Flush(key));
+        if flowing {
+            // An unframed stream has no last chunk: its end must be noticed with nothing to write.
+            self.queue_flush(key);
         }
     }
 
     /// Everything is written: the disconnect goes out, and only the draining is left.
     pub(super) fn end_written(&mut self, key: Key, now: Time) {
         let Some(stream) = self.streams.get_mut(key) else { return };
-        stream.life = Life::Draining;
-        let token: Token = stream.token;
+        let token = stream.token;
         let request = std::mem::take(&mut stream.request);
+        self.streams.enter(key, Life::Draining { since: now });
+        self.drains.insert((now, key));
         self.effects.push_back(Effect::ShutDownWrite(key));
-        self.drains.push_back((now, key));
-        self.issue(token, CloseReason::ServerClosed, true, request);
+        self.tell(token, CloseReason::ServerClosed, true, request);
     }
 
-    /// Removes a stream and tells the backend.
-    pub(super) fn disconnect(&mut self, key: Key, reason: CloseReason, opened: bool) {
-        let Some(stream) = self.streams.remove(key) else { return };
-        if let Life::Open { heartbeat, .. } = stream.life {
-            self.leave_wheel(heartbeat);
+    /// Removes a stream, counts what it held as lost, and tells the backend.
+    pub(super) fn remove_and_tell(&mut self, key: Key, loss: Loss, reason: CloseReason, opened: bool) {
+        if let Some(stream) = self.remove_and_count(key, loss) {
+            self.tell(stream.token, reason, opened, stream.request);
         }
-        self.issue(stream.token, reason, opened, stream.request);
     }
 
-    fn issue(&mut self, token: Token, reason: CloseReason, opened: bool, request: Box<str>) {
+    pub(super) fn remove_and_count(&mut self, key: Key, loss: Loss) -> Option<Stream> {
+        let stream = self.remove(key)?;
+        self.tally.lose(loss, stream.held().map_or(0, Outbox::events));
+        Some(stream)
+    }
+
+    fn tell(&mut self, token: Token, reason: CloseReason, opened: bool, request: Box<str>) {
         self.tally.closes[reason as usize] += 1;
         self.effects.push_back(Effect::Disconnect { token, reason, opened, request });
     }
 
-    fn drop_outbox(&mut self, key: Key, loss: Loss) {
-        let Some(outbox) = self.streams.get_mut(key).and_then(|stream| stream.outbox()) else { return };
-        let dropped = std::mem::replace(outbox, Outbox::new(Framing::Chunked));
-        self.outbox_bytes -= dropped.bytes();
-        self.tally.lose(loss, dropped.events());
+    /// Takes a stream out of the map and out of everything that points to it.
+    pub(super) fn remove(&mut self, key: Key) -> Option<Stream> {
+        let stream = self.streams.remove(key)?;
+        self.outbox_bytes -= stream.held().map_or(0, Outbox::bytes);
+        if let Some(Pace::Blocked { progress }) = stream.outbox().map(Outbox::pace) {
+            self.stalls.remove(&(progress, key));
+        }
+        match &stream.life {
+            Life::Open { heartbeat, .. } => self.leave_wheel(*heartbeat),
+            Life::Draining { since } => {
+                self.drains.remove(&(*since, key));
+            }
+            Life::Opening(_) | Life::Ending { .. } => {}
+        }
+        Some(stream)
     }
 
-    fn leave_wheel(&mut self, place: crate::heartbeat::Place) {
+    fn leave_wheel(&mut self, place: Place) {
         if let Some(moved) = self.heartbeats.remove(place)
             && let Some(key) = self.streams.key_of_slot(moved)
             && let Some(stream) = self.streams.get_mut(key)

@@ -5,7 +5,6 @@ use sse_gateway_protocol::sse::Frame;
 
 use super::Shard;
 use crate::Key;
-use crate::effect::Effect;
 use crate::outbox::Pace;
 use crate::stream::{Kept, Life};
 use crate::tally::Cut;
@@ -61,7 +60,9 @@ impl Shard {
         let Some(stream) = self.streams.get_mut(key) else { return Sent::NotFound };
         let too_large = frame.is_some_and(|frame| frame.payload().len() > self.limits.outbox_bytes_max);
         match &mut stream.life {
-            Life::Opening(Kept { close: true, .. }) | Life::Ending { .. } | Life::Draining => Sent::NotFound,
+            Life::Opening(Kept { close: true, .. }) | Life::Ending { .. } | Life::Draining { .. } => {
+                Sent::NotFound
+            }
             Life::Opening(_) | Life::Open { .. } if too_large => Sent::TooLarge,
             Life::Opening(_) => self.keep(key, frame, close),
             Life::Open { outbox, .. } => {
@@ -78,20 +79,20 @@ impl Shard {
         }
     }
 
+    /// Keeps a frame until the answer; an opening stream has no socket to close as slow.
     fn keep(&mut self, key: Key, frame: Option<&Frame>, close: bool) -> Sent {
-        let held = self.outbox_bytes + self.elsewhere_bytes;
+        // Past the bound, not up to it: the driver sheds only then, so slow readers just below it
+        // cannot lock every opening stream out.
+        let past_total = self.outbox_bytes + self.elsewhere_bytes > self.limits.outbox_bytes_total_max;
         let Some(Life::Opening(kept)) = self.streams.get_mut(key).map(|stream| &mut stream.life) else {
             return Sent::NotFound;
         };
         if let Some(frame) = frame {
-            let cost = kept.outbox.cost(frame);
-            let room = kept.outbox.has_room(frame, self.limits.outbox_bytes_max)
-                && held + cost <= self.limits.outbox_bytes_total_max;
-            if !room {
+            if past_total || !kept.outbox.has_room(frame, self.limits.outbox_bytes_max) {
                 return Sent::Full;
             }
+            self.outbox_bytes += kept.outbox.cost(frame);
             kept.outbox.push(frame.clone());
-            self.outbox_bytes += cost;
         }
         kept.close = close;
         Sent::Buffered
@@ -108,13 +109,13 @@ impl Shard {
 
     /// Puts a frame into the outbox of a stream with a socket and sees to its writing.
     pub(super) fn push(&mut self, key: Key, frame: Frame) {
-        let Some(outbox) = self.streams.get_mut(key).and_then(|stream| stream.outbox()) else { return };
+        let Some(outbox) = self.outbox_mut(key) else { return };
         let before = outbox.bytes();
         outbox.push(frame);
-        self.outbox_bytes += outbox.bytes() - before;
-        if outbox.pace == Pace::Idle {
-            outbox.pace = Pace::Due;
-            self.effects.push_back(Effect::Flush(key));
+        let (pace, added) = (outbox.pace(), outbox.bytes() - before);
+        self.outbox_bytes += added;
+        if pace == Pace::Flowing {
+            self.queue_flush(key);
         }
     }
 }

@@ -1,0 +1,1 @@
+//! All rules at once: random commands against a naive model.
