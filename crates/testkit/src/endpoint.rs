@@ -29,6 +29,11 @@ pub trait Endpoint {
         Client::get(self.address(), target)
     }
 
+    /// Connects and asks as a script does that names no event stream in `Accept`; waits for nothing.
+    fn fetch(&self, target: &str) -> impl Future<Output = Client> + Send {
+        Client::fetch(self.address(), target)
+    }
+
     /// Asks for a stream and waits for its head.
     ///
     /// # Panics

@@ -76,7 +76,9 @@ impl Wire {
         let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }
 
-    pub(crate) fn stream(&self) -> &TcpStream {
-        &self.stream
+    pub(crate) fn is_silent(&self) -> bool {
+        let nothing =
+            self.stream.try_read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        nothing && self.unread.is_empty()
     }
 }

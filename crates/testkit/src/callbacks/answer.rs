@@ -17,8 +17,8 @@ pub struct Answer {
 pub(super) enum Reply {
     /// A whole answer, then perhaps the end of the connection.
     Whole { status: u16, headers: Vec<(String, String)>, body: Bytes, then_close: bool },
-    /// These bytes as they are, the second part one byte an interval, then silence.
-    Trickle { at_once: Bytes, slowly: Bytes, interval: Duration },
+    /// These bytes as they are, the second part one byte an interval, then silence or the end (FIN).
+    Trickle { at_once: Bytes, slowly: Bytes, interval: Duration, then_close: bool },
     /// The end of the connection (FIN).
     Close,
     /// The end of the connection (RST).
@@ -73,10 +73,8 @@ impl Answer {
     /// The first bytes come at once, the others one an interval, then nothing more.
     #[must_use]
     pub fn trickle(at_once: impl Into<Bytes>, slowly: impl Into<Bytes>, interval: Duration) -> Self {
-        Self {
-            gate: None,
-            reply: Reply::Trickle { at_once: at_once.into(), slowly: slowly.into(), interval },
-        }
+        let (at_once, slowly) = (at_once.into(), slowly.into());
+        Self { gate: None, reply: Reply::Trickle { at_once, slowly, interval, then_close: false } }
     }
 
     /// Exactly these bytes, then nothing more; the connection stays.
@@ -103,10 +101,10 @@ impl Answer {
         self
     }
 
-    /// Ends the connection after a whole answer, without having said so in it.
+    /// Ends the connection after the answer's bytes, without having said so in it.
     #[must_use]
     pub fn then_close(mut self) -> Self {
-        if let Reply::Whole { then_close, .. } = &mut self.reply {
+        if let Reply::Whole { then_close, .. } | Reply::Trickle { then_close, .. } = &mut self.reply {
             *then_close = true;
         }
         self

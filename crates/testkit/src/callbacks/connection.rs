@@ -86,13 +86,13 @@ async fn carry_out(wire: &mut Wire, answer: Answer, in_flight: InFlight<'_>) -> 
             wire.write(&[head.as_bytes(), &body].concat()).await?;
             Ok(if then_close { Next::Close } else { Next::Request })
         }
-        Reply::Trickle { at_once, slowly, interval } => {
+        Reply::Trickle { at_once, slowly, interval, then_close } => {
             wire.write(&at_once).await?;
             for byte in slowly {
                 sleep(interval).await;
                 wire.write(&[byte]).await?;
             }
-            until_gone(wire).await
+            if then_close { Ok(Next::Close) } else { until_gone(wire).await }
         }
         Reply::Close => Ok(Next::Close),
         Reply::Reset => Ok(Next::Reset),

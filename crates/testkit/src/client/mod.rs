@@ -6,11 +6,9 @@
 mod body;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
-use socket2::{SockRef, TcpKeepalive};
 use sse_gateway_protocol::sse::{Decoder, Item};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -71,6 +69,17 @@ impl Client {
         Self::on(stream.unwrap_or_else(|error| panic!("cannot connect to {address}: {error}")))
     }
 
+    /// Connects from this address of the machine.
+    ///
+    /// # Panics
+    /// As [`connect`](Self::connect).
+    pub async fn connect_from(source: IpAddr, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::new(source, 0)).expect("an own address");
+        let stream = within("a connection", socket.connect(address)).await;
+        Self::on(stream.unwrap_or_else(|error| panic!("cannot connect to {address}: {error}")))
+    }
+
     /// Connects and asks for a stream as a browser's `EventSource` does; waits for nothing.
     ///
     /// # Panics
@@ -78,6 +87,16 @@ impl Client {
     pub async fn get(address: SocketAddr, target: &str) -> Self {
         let mut client = Self::connect(address).await;
         client.ask(target).await;
+        client
+    }
+
+    /// Connects and asks as a script does that names no event stream in `Accept`; waits for nothing.
+    ///
+    /// # Panics
+    /// As [`connect`](Self::connect).
+    pub async fn fetch(address: SocketAddr, target: &str) -> Self {
+        let mut client = Self::connect(address).await;
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: gateway.test\r\nAccept: */*\r\n\r\n")).await;
         client
     }
 
@@ -216,6 +235,12 @@ impl Client {
         (self.wire.unread.split().freeze(), end)
     }
 
+    /// Tells, without waiting, that nothing has arrived which was not read and that the connection stands.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.wire.is_silent()
+    }
+
     /// Everything that ever arrived on the connection.
     #[must_use]
     pub fn received(&self) -> &[u8] {
@@ -239,15 +264,6 @@ impl Client {
     /// Sends RST.
     pub fn reset(self) {
         self.wire.reset();
-    }
-
-    /// Tells from which address the gateway sees this client.
-    ///
-    /// # Panics
-    /// When the socket is broken.
-    #[must_use]
-    pub fn local_address(&self) -> SocketAddr {
-        self.wire.stream().local_addr().expect("a connected socket")
     }
 
     /// An error is the end.
@@ -275,8 +291,6 @@ impl Client {
 
     fn on(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a connected socket");
-        let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(600));
-        SockRef::from(&stream).set_tcp_keepalive(&keepalive).expect("a connected socket");
         Self {
             wire: Wire::new(stream),
             head: None,
