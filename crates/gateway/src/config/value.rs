@@ -1,0 +1,78 @@
+//! Plain values: each parser says what it expects.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+/// The most threads that a token's first byte can name.
+const SHARDS_MAX: usize = 64;
+/// A year: longer waits are mistakes, and no clock arithmetic overflows.
+const SECONDS_MAX: u64 = 31_536_000;
+/// hyper's parser needs this much at least.
+const HEAD_BYTES_MIN: usize = 8192;
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+pub(super) fn as_set(value: &str) -> String {
+    value.to_owned()
+}
+
+pub(super) fn port(value: &str) -> Result<u16, String> {
+    value.parse().ok().filter(|port| *port > 0).ok_or_else(|| "an integer from 1 to 65535".to_owned())
+}
+
+pub(super) fn address(value: &str) -> Result<IpAddr, String> {
+    value.parse().map_err(|_| "an IP address, such as :: or 127.0.0.1".to_owned())
+}
+
+pub(super) fn socket_address(value: &str) -> Result<SocketAddr, String> {
+    value.parse().map_err(|_| "address:port, such as 127.0.0.1:3001".to_owned())
+}
+
+pub(super) fn seconds(value: &str) -> Result<Duration, String> {
+    let seconds = value.parse().ok().filter(|seconds| (1..=SECONDS_MAX).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or_else(|| format!("an integer of seconds from 1 to {SECONDS_MAX}"))
+}
+
+pub(super) fn bytes(value: &str) -> Result<usize, String> {
+    value.parse().ok().filter(|bytes| *bytes > 0).ok_or_else(|| "a number of bytes, at least 1".to_owned())
+}
+
+pub(super) fn head_bytes(value: &str) -> Result<usize, String> {
+    let bytes = value.parse().ok().filter(|bytes| *bytes >= HEAD_BYTES_MIN);
+    bytes.ok_or_else(|| format!("a number of bytes, at least {HEAD_BYTES_MIN}"))
+}
+
+pub(super) fn count(value: &str) -> Result<usize, String> {
+    value.parse().ok().filter(|count| *count > 0).ok_or_else(|| "an integer, at least 1".to_owned())
+}
+
+pub(super) fn shards(value: &str) -> Result<NonZeroUsize, String> {
+    let shards: Option<NonZeroUsize> = value.parse().ok();
+    shards
+        .filter(|shards| shards.get() <= SHARDS_MAX)
+        .ok_or_else(|| format!("an integer from 1 to {SHARDS_MAX}"))
+}
+
+pub(super) fn log_level(value: &str) -> Result<String, String> {
+    match tracing_subscriber::EnvFilter::try_new(value) {
+        Ok(_) if !value.is_empty() => Ok(value.to_owned()),
+        _ => Err("error, warn, info, debug, trace, or a list of target=level".to_owned()),
+    }
+}
+
+pub(super) fn log_format(value: &str) -> Result<LogFormat, String> {
+    match value {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("text or json".to_owned()),
+    }
+}
