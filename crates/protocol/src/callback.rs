@@ -32,6 +32,29 @@ pub enum Callback {
     },
 }
 
+impl Callback {
+    /// Writes the body of a connect around a request that is stored as JSON already.
+    #[must_use]
+    pub fn connect_body(token: &Token, stored_request: &str) -> String {
+        format!(r#"{{"action":"connect","token":"{}","request":{stored_request}}}"#, token.expose())
+    }
+
+    /// Writes the body of a disconnect around a request that is stored as JSON already.
+    #[must_use]
+    pub fn disconnect_body(
+        token: &Token,
+        reason: CloseReason,
+        opened: bool,
+        stored_request: &str,
+    ) -> String {
+        format!(
+            r#"{{"action":"disconnect","reason":"{}","token":"{}","request":{stored_request},"opened":{opened}}}"#,
+            reason.as_str(),
+            token.expose(),
+        )
+    }
+}
+
 /// The client's request, as data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredRequest {
@@ -176,5 +199,7 @@ mod tests {
         let text = serde_json::to_string(&callback).expect("serialises");
         assert!(text.starts_with(r#"{"action":"disconnect","reason":"client_closed","token":"#), "{text}");
         assert_eq!(serde_json::from_str::<Callback>(&text).expect("reads"), callback);
+        let stored = r#"{"url":"/a?b","headers":{}}"#;
+        assert_eq!(Callback::disconnect_body(&token, CloseReason::ClientClosed, true, stored), text);
     }
 }

@@ -1,0 +1,10 @@
+//! What the backend and the operator ask: sends and metrics.
+//!
+//! Requests are parsed here, at the edge; what gets past is valid. Whether the caller may use these
+//! routes is decided before, in [`crate::internal`].
+
+mod metrics;
+mod send;
+
+pub(crate) use metrics::metrics;
+pub(crate) use send::send;

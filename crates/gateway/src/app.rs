@@ -1,0 +1,165 @@
+//! The composition root: the one place that knows all parts.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::thread::JoinHandle;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::callbacks::{Target, TargetError};
+use crate::config::{Config, InternalAccess};
+use crate::listener::{self, Accepted, BindError};
+use crate::routes::Port;
+use crate::shard::COMMANDS_WAITING_MAX;
+use crate::shared::{self, ShardHandle, Shared};
+use crate::telemetry::Metrics;
+use crate::worker;
+
+/// How many accepted connections may wait for a thread.
+const CONNECTIONS_WAITING_MAX: usize = 256;
+
+/// A running gateway. Dropped without [`shut_down`](Gateway::shut_down), it stops accepting and its
+/// streams are cut off with the process.
+#[derive(Debug)]
+pub struct Gateway {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) threads: Vec<JoinHandle<()>>,
+    address: SocketAddr,
+    internal_address: Option<SocketAddr>,
+}
+
+/// The gateway cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The backend's URL cannot be used.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The system refused a thread or a socket.
+    #[error("cannot start: {0}")]
+    System(#[from] io::Error),
+}
+
+impl Gateway {
+    /// Starts listening, on threads of its own; must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// That an address cannot be listened on, or certificates cannot be read.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let public = listen(config.listen, "PORT")?;
+        let internal =
+            config.internal.listen.map(|address| listen(address, "INTERNAL_LISTEN")).transpose()?;
+        let target = Target::new(&config.callback)?;
+        let address = public.local_addr()?;
+        let internal_address = internal.as_ref().map(TcpListener::local_addr).transpose()?;
+        warn_of_open_doors(&config);
+
+        let (shared, inboxes) = share(config);
+        let mut connections = Vec::new();
+        let mut threads = Vec::new();
+        for (index, inbox) in inboxes.into_iter().enumerate() {
+            let (sender, receiver) = mpsc::channel(CONNECTIONS_WAITING_MAX);
+            connections.push(sender);
+            let (shared, target) = (Arc::clone(&shared), target.clone());
+            threads.push(std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+                supervise(worker::run(index, shared, target, inbox, receiver));
+            })?);
+        }
+        accept(public, if internal.is_some() { Port::Public } else { Port::Shared }, &connections, &shared);
+        if let Some(internal) = internal {
+            accept(internal, Port::Internal, &connections, &shared);
+        }
+        tokio::spawn({
+            let shared = Arc::clone(&shared);
+            async move {
+                let closing = shared.closing.clone();
+                closing.run_until_cancelled(shared::shed(&shared)).await;
+            }
+        });
+        log_start(&shared.config, address, internal_address);
+        Ok(Self { shared, threads, address, internal_address })
+    }
+
+    /// Gives the address of the public listener.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Gives the address of the internal listener, if it is one of its own.
+    #[must_use]
+    pub fn internal_address(&self) -> Option<SocketAddr> {
+        self.internal_address
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.shared.draining.cancel();
+        self.shared.closing.cancel();
+    }
+}
+
+/// A thread that ends by itself leaves its streams without an owner: the process must not go on.
+fn supervise(result: io::Result<()>) {
+    if let Err(error) = result {
+        tracing::error!(%error, "a shard failed; the gateway cannot go on");
+        std::process::abort();
+    }
+}
+
+fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, StartError> {
+    Ok(TcpListener::from_std(listener::bind(address, setting)?)?)
+}
+
+fn share(config: Config) -> (Arc<Shared>, Vec<mpsc::Receiver<crate::shard::Command>>) {
+    let (handles, inboxes): (Vec<_>, Vec<_>) = (0..config.shards.get())
+        .map(|_| {
+            let (inbox, receiver) = mpsc::channel(COMMANDS_WAITING_MAX);
+            (ShardHandle { inbox, outbox_bytes: AtomicUsize::new(0) }, receiver)
+        })
+        .unzip();
+    let shared = Shared {
+        places: Semaphore::new(config.streams.max.min(Semaphore::MAX_PERMITS)),
+        callbacks: Semaphore::new(config.callback.concurrent_max.min(Semaphore::MAX_PERMITS)),
+        draining: CancellationToken::new(),
+        closing: CancellationToken::new(),
+        callbacks_running: TaskTracker::new(),
+        overfull: Notify::new(),
+        shards: handles.into(),
+        metrics: Metrics::new(),
+        config,
+    };
+    (Arc::new(shared), inboxes)
+}
+
+fn accept(listener: TcpListener, port: Port, connections: &[mpsc::Sender<Accepted>], shared: &Shared) {
+    tokio::spawn(listener::accept(listener, port, connections.to_vec(), shared.draining.clone()));
+}
+
+fn warn_of_open_doors(config: &Config) {
+    let open = matches!(config.internal.access, InternalAccess::Networks(_));
+    if open && config.internal.listen.is_none() {
+        warn!(
+            "/internal/* is open to INTERNAL_ALLOW on the public port; a proxy on this host could pass \
+             strangers through: set INTERNAL_SECRET or INTERNAL_LISTEN"
+        );
+    }
+}
+
+fn log_start(config: &Config, address: SocketAddr, internal: Option<SocketAddr>) {
+    let callback_url = config.callback.url.as_ref().map(ToString::to_string);
+    if callback_url.is_none() {
+        warn!("CALLBACK_URL is not set: every connect is refused with 503");
+    }
+    let internal = internal.map(|address| address.to_string());
+    info!(%address, internal, callback_url, shards = config.shards, "listening");
+}

@@ -1,0 +1,46 @@
+//! Connections that wait for the next callback.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::connection::Connection;
+
+/// How long a connection may have been idle: many servers close theirs after a few seconds, and a
+/// callback must not meet that close.
+const IDLE_MAX: Duration = Duration::from_secs(1);
+/// How many connections a thread keeps.
+const CONNECTIONS_MAX: usize = 64;
+
+/// Idle connections, the most recently used last.
+#[derive(Debug, Default)]
+pub(super) struct Pool(RefCell<VecDeque<(Instant, Connection)>>);
+
+impl Pool {
+    /// Takes the connection that was idle for the shortest time.
+    pub(super) fn take(&self) -> Option<Connection> {
+        let mut idle = self.0.borrow_mut();
+        drop_stale(&mut idle);
+        while let Some((_, connection)) = idle.pop_back() {
+            if connection.is_usable() {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection whose last answer was read to its end.
+    pub(super) fn put(&self, connection: Connection) {
+        let mut idle = self.0.borrow_mut();
+        drop_stale(&mut idle);
+        if connection.is_usable() && idle.len() < CONNECTIONS_MAX {
+            idle.push_back((Instant::now(), connection));
+        }
+    }
+}
+
+fn drop_stale(idle: &mut VecDeque<(Instant, Connection)>) {
+    while idle.front().is_some_and(|(since, _)| since.elapsed() > IDLE_MAX) {
+        idle.pop_front();
+    }
+}

@@ -1,0 +1,80 @@
+//! What a callback's outcome means for the client who waits (protocol 1.1).
+
+use http::StatusCode;
+use sse_gateway_protocol::callback::{ConnectAnswer, Defect};
+use sse_gateway_protocol::code::Code;
+
+use crate::callbacks::Outcome;
+
+/// The backend's word on a connect.
+#[derive(Debug)]
+pub(super) enum Judgement {
+    /// The stream opens.
+    Accepted { answer: ConnectAnswer, defect: Option<Defect> },
+    /// It does not.
+    Refused(Refusal),
+}
+
+/// Why a client is turned away.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) code: Code,
+    pub(super) message: String,
+    /// Names the outcome in the metrics and the log.
+    pub(super) outcome: &'static str,
+    /// Whether the backend may have accepted, so that it must hear of the end.
+    pub(super) perhaps_accepted: bool,
+    /// What is known beyond the message, for the log.
+    pub(super) detail: Option<String>,
+}
+
+impl Judgement {
+    pub(super) fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Accepted(body) => {
+                let (answer, defect) = ConnectAnswer::read(&body);
+                Self::Accepted { answer, defect }
+            }
+            Outcome::Refused(status) => Self::Refused(Refusal::by_backend(status)),
+            Outcome::TooLarge => Self::Refused(Refusal::ours(
+                Code::InvalidCallbackAnswer,
+                "Backend answer is too large",
+                "invalid_answer",
+                true,
+            )),
+            Outcome::TimedOut { seen } => {
+                Self::Refused(Refusal::ours(Code::GatewayTimeout, "Gateway timeout", "timeout", seen))
+            }
+            Outcome::Failed { seen, error } => Self::Refused(Refusal {
+                detail: Some(error),
+                ..Refusal::ours(Code::BackendUnavailable, "Backend unavailable", "unavailable", seen)
+            }),
+        }
+    }
+}
+
+impl Refusal {
+    fn ours(code: Code, message: &str, outcome: &'static str, perhaps_accepted: bool) -> Self {
+        let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, code, message: message.to_owned(), outcome, perhaps_accepted, detail: None }
+    }
+
+    fn by_backend(status: StatusCode) -> Self {
+        let (code, outcome) = match status {
+            StatusCode::UNAUTHORIZED => (Code::BackendAuthFailed, "unauthorized"),
+            StatusCode::FORBIDDEN => (Code::BackendForbidden, "forbidden"),
+            _ => (Code::BackendError, "refused"),
+        };
+        // An interim status cannot end an exchange, and 204 to 304 would forbid the error body.
+        let sendable = status.as_u16() >= 300 && status != StatusCode::NOT_MODIFIED;
+        Self {
+            status: if sendable { status } else { StatusCode::BAD_GATEWAY },
+            message: format!("Backend returned {}", status.as_u16()),
+            code,
+            outcome,
+            perhaps_accepted: false,
+            detail: None,
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! A client connects: the backend is asked, and its answer opens a stream or refuses it.
+//!
+//! The question is a task of its own, carried to its end also when the client leaves: the engine
+//! takes "client left" and "backend answered" in either order. In here is no rule of a stream; the
+//! engine decides what an answer means. Read `opening.rs` next.
+
+mod disconnect;
+mod head;
+mod judgement;
+mod opening;
+mod request;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use sse_gateway_protocol::code::Code;
+
+use crate::cors;
+use crate::listener::Handoff;
+use crate::reply;
+use crate::worker::Worker;
+
+pub(crate) use disconnect::tell as tell_disconnect;
+
+/// How long a client's input is discarded after its stream's end was written.
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Answers a request for a stream's path; a stream that opens never gets back here.
+pub(crate) async fn answer(
+    request: Request<Incoming>,
+    handoff: Rc<Handoff>,
+    worker: Rc<Worker>,
+) -> Response<Full<Bytes>> {
+    let origins = &worker.shared.config.cors;
+    let cors = cors::allow(origins, request.headers());
+    let mut response = match *request.method() {
+        Method::GET => opening::open(request, cors.clone(), handoff, Rc::clone(&worker)).await,
+        Method::HEAD => head::without_stream(),
+        Method::OPTIONS if cors.is_on() => cors::preflight(),
+        _ if cors.is_on() => reply::method_not_allowed("GET, HEAD, OPTIONS"),
+        _ => reply::method_not_allowed("GET, HEAD"),
+    };
+    cors.apply(response.headers_mut());
+    response
+}
+
+/// A connect that is refused before the backend is asked.
+fn refusal(worker: &Worker) -> Option<(Code, &'static str, &'static str)> {
+    if worker.shared.draining.is_cancelled() {
+        Some((Code::ShuttingDown, "Gateway is shutting down", "shutting_down"))
+    } else if worker.callbacks.is_none() {
+        Some((Code::ServiceNotConfigured, "Service not configured", "not_configured"))
+    } else {
+        None
+    }
+}

@@ -1,0 +1,186 @@
+//! From the request to the open stream.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::Version;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use sse_gateway_engine::{Answer, Key};
+use sse_gateway_protocol::Token;
+use sse_gateway_protocol::callback::{Callback, ConnectAnswer};
+use sse_gateway_protocol::code::Code;
+use sse_gateway_protocol::sse::{Encoder, Frame, Framing};
+use tokio::sync::oneshot;
+use tracing::{debug, warn};
+
+use super::judgement::{Judgement, Refusal};
+use super::{head, request};
+use crate::callbacks::Outcome;
+use crate::cors::Cors;
+use crate::listener::{Handoff, Taken};
+use crate::reply;
+use crate::worker::Worker;
+
+/// How long an answer before this one on the connection may take to reach the client.
+const HANDOFF_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Asks the backend and waits for the refusal; an accepted client's connection is taken away from
+/// under this future, which is then dropped.
+pub(super) async fn open(
+    request: Request<Incoming>,
+    cors: Cors,
+    handoff: Rc<Handoff>,
+    worker: Rc<Worker>,
+) -> Response<Full<Bytes>> {
+    let metrics = &worker.shared.metrics;
+    if let Some((code, message, outcome)) = super::refusal(&worker) {
+        metrics.connect(outcome);
+        return reply::error(code, message);
+    }
+    let Ok(place) = worker.shared.places.try_acquire() else {
+        metrics.connect("streams_full");
+        return reply::error(Code::StreamsFull, "Too many streams");
+    };
+    // Given back when the engine says that nothing more is owed for the stream.
+    place.forget();
+    let stored = request::store(&request);
+    let token = worker.new_token();
+    let body = Callback::connect_body(&token, &stored);
+    let opening = Opening {
+        key: worker.begin(token, stored),
+        token,
+        path: request.uri().path().to_owned(),
+        framing: if request.version() == Version::HTTP_10 { Framing::Unframed } else { Framing::Chunked },
+        cors,
+        handoff: Rc::clone(&handoff),
+        worker: Rc::clone(&worker),
+    };
+    handoff.begin();
+    let presence = Presence { key: opening.key, handoff: Rc::clone(&handoff), worker: Rc::clone(&worker) };
+    let (refuse, refused) = oneshot::channel();
+    worker.shared.callbacks_running.spawn_local(opening.run(body, refuse));
+    let response = match refused.await {
+        Ok(response) => response,
+        // The stream is opening on this connection's socket; this future is about to be dropped.
+        Err(_) => std::future::pending().await,
+    };
+    presence.end();
+    response
+}
+
+/// A stream whose backend is being asked.
+struct Opening {
+    key: Key,
+    token: Token,
+    path: String,
+    framing: Framing,
+    cors: Cors,
+    handoff: Rc<Handoff>,
+    worker: Rc<Worker>,
+}
+
+impl Opening {
+    async fn run(self, body: String, refuse: oneshot::Sender<Response<Full<Bytes>>>) {
+        let outcome = self.ask(body.into()).await;
+        match Judgement::of(outcome) {
+            Judgement::Accepted { answer, defect } => {
+                if let Some(defect) = defect {
+                    warn!(token = ?self.token, path = self.path, %defect, "the backend's answer has a defect; the stream opens without it");
+                }
+                // Dropped: the connection's future must wait, not answer.
+                drop(refuse);
+                self.accept(answer).await;
+            }
+            Judgement::Refused(refusal) => self.refuse(&refusal, refuse),
+        }
+    }
+
+    async fn ask(&self, body: Bytes) -> Outcome {
+        let shared = &self.worker.shared;
+        let Some(callbacks) = &self.worker.callbacks else {
+            return Outcome::Failed { seen: false, error: "no CALLBACK_URL".to_owned() };
+        };
+        let place = tokio::time::timeout(callbacks.timeout(), shared.callbacks.acquire()).await;
+        let Ok(Ok(_place)) = place else { return Outcome::TimedOut { seen: false } };
+        let started = Instant::now();
+        let outcome = callbacks.post(body).await;
+        shared.metrics.callback("connect", &outcome, started.elapsed());
+        outcome
+    }
+
+    fn refuse(self, refusal: &Refusal, refuse: oneshot::Sender<Response<Full<Bytes>>>) {
+        let detail = refusal.detail.as_deref();
+        debug!(token = ?self.token, path = self.path, outcome = refusal.outcome, detail, "connect refused");
+        if refusal.status.is_server_error() {
+            warn!(
+                path = self.path,
+                code = refusal.code.as_str(),
+                detail,
+                "cannot connect a client: {}",
+                refusal.message
+            );
+        }
+        self.worker.shared.metrics.connect(refusal.outcome);
+        let answer = if refusal.perhaps_accepted { Answer::Unknown } else { Answer::Refused };
+        self.worker.answered(self.key, answer);
+        // The client may have left meanwhile; then nobody waits for the answer.
+        let _ = refuse.send(reply::error_with(refusal.status, refusal.code, &refusal.message));
+    }
+
+    async fn accept(self, answer: ConnectAnswer) {
+        let answer = Answer::Accepted {
+            head: head::frame(self.framing, &self.cors),
+            first: answer.event.map(|event| encode(event.name.as_deref(), &event.data)),
+            close: answer.close,
+            framing: self.framing,
+        };
+        let taken = tokio::time::timeout(HANDOFF_TIMEOUT, self.handoff.take()).await;
+        let opened = match taken {
+            Ok(Ok(taken)) => self.open_on(taken, answer),
+            _ => {
+                self.worker.connection_lost(self.key);
+                self.worker.answered(self.key, answer);
+                false
+            }
+        };
+        let outcome = if opened { "accepted" } else { "client_left" };
+        self.worker.shared.metrics.connect(outcome);
+        debug!(token = ?self.token, path = self.path, outcome, "connect accepted");
+    }
+
+    fn open_on(&self, taken: Taken, answer: Answer) -> bool {
+        self.worker.open(self.key, answer, taken)
+    }
+}
+
+fn encode(name: Option<&str>, data: &str) -> Frame {
+    let mut encoder = Encoder::for_payload(data.len() + 64);
+    encoder.event(name, data);
+    encoder.finish()
+}
+
+/// Lives as long as the request's future; its end before the hand-over says that the client left.
+struct Presence {
+    key: Key,
+    handoff: Rc<Handoff>,
+    worker: Rc<Worker>,
+}
+
+impl Presence {
+    /// The request is answered as an ordinary one.
+    fn end(self) {
+        self.handoff.give_up();
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        if self.handoff.is_waiting() {
+            self.handoff.give_up();
+            self.worker.connection_lost(self.key);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! A socket that hyper reads and writes, and what the connection's owner must know of it.
+//!
+//! hyper says neither whether it is waiting for a head nor whether its last write is out, and it
+//! answers malformed heads by itself, without a body. [`Wire`] sees all bytes pass and keeps a
+//! [`Phase`]; hyper's own answers are held back, so that the owner can send ours.
+
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::{HEAD_TIMEOUT, IDLE_TIMEOUT, WRITE_STALL_TIMEOUT};
+
+/// What the connection is doing.
+///
+/// ```text
+///   Idle --first byte--> Head --whole head--> Answering --body taken--> Flushing --flushed--> Idle
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Phase {
+    /// Nothing of a request has come.
+    Idle { since: Instant, limit: Duration },
+    /// A request head is arriving.
+    Head { since: Instant },
+    /// A request is being answered; its own deadlines hold.
+    Answering,
+    /// The answer is complete but not yet out.
+    Flushing { progress: Instant },
+}
+
+impl Phase {
+    /// When the phase has taken too long.
+    pub(crate) fn deadline(self) -> Option<Instant> {
+        match self {
+            Phase::Idle { since, limit } => Some(since + limit),
+            Phase::Head { since } => Some(since + HEAD_TIMEOUT),
+            Phase::Answering => None,
+            Phase::Flushing { progress } => Some(progress + WRITE_STALL_TIMEOUT),
+        }
+    }
+}
+
+/// What is known of a connection's bytes; shared by the socket, the service and the owner.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    phase: Cell<Phase>,
+    flushed: Cell<bool>,
+    line_seen: Cell<bool>,
+    held_back: Cell<Option<u16>>,
+}
+
+impl Wire {
+    pub(crate) fn new() -> Rc<Self> {
+        Rc::new(Self {
+            phase: Cell::new(Phase::Idle { since: Instant::now(), limit: HEAD_TIMEOUT }),
+            flushed: Cell::new(true),
+            line_seen: Cell::new(false),
+            held_back: Cell::new(None),
+        })
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// Whether everything that hyper wrote is with the kernel.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.flushed.get()
+    }
+
+    /// The status of an answer that hyper made by itself, if it was held back.
+    pub(crate) fn held_back(&self) -> Option<u16> {
+        self.held_back.get()
+    }
+
+    /// Whether the request line of the head that was being read had ended.
+    pub(crate) fn line_seen(&self) -> bool {
+        self.line_seen.get()
+    }
+
+    /// A whole head was read; the guard lives as long as the answer's body.
+    pub(crate) fn answering(self: &Rc<Self>) -> AnswerGuard {
+        self.phase.set(Phase::Answering);
+        AnswerGuard(Rc::clone(self))
+    }
+
+    fn read(&self, bytes: &[u8]) {
+        if let Phase::Idle { .. } = self.phase.get()
+            && !bytes.is_empty()
+        {
+            self.line_seen.set(false);
+            self.phase.set(Phase::Head { since: Instant::now() });
+        }
+        if bytes.contains(&b'\n') {
+            self.line_seen.set(true);
+        }
+    }
+
+    fn wrote(&self) {
+        self.flushed.set(false);
+        if let Phase::Flushing { .. } = self.phase.get() {
+            self.phase.set(Phase::Flushing { progress: Instant::now() });
+        }
+    }
+
+    fn flushed(&self) {
+        self.flushed.set(true);
+        if let Phase::Flushing { .. } = self.phase.get() {
+            self.phase.set(Phase::Idle { since: Instant::now(), limit: IDLE_TIMEOUT });
+        }
+    }
+
+    /// Holds an answer back that no service made.
+    fn hold_back(&self, bytes: &[u8]) -> bool {
+        let by_itself = matches!(self.phase.get(), Phase::Idle { .. } | Phase::Head { .. });
+        if by_itself && self.held_back.get().is_none() {
+            let status = bytes.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok());
+            self.held_back.set(status.and_then(|digits| digits.parse().ok()).or(Some(400)));
+        }
+        by_itself
+    }
+}
+
+/// Marks the answer as complete when hyper lets its body go.
+#[derive(Debug)]
+pub(crate) struct AnswerGuard(Rc<Wire>);
+
+impl Drop for AnswerGuard {
+    fn drop(&mut self) {
+        self.0.phase.set(Phase::Flushing { progress: Instant::now() });
+    }
+}
+
+/// The socket as hyper sees it.
+#[derive(Debug)]
+pub(crate) struct WatchedSocket {
+    socket: TokioIo<TcpStream>,
+    wire: Rc<Wire>,
+}
+
+impl WatchedSocket {
+    pub(crate) fn new(socket: TcpStream, wire: Rc<Wire>) -> Self {
+        Self { socket: TokioIo::new(socket), wire }
+    }
+
+    pub(crate) fn into_inner(self) -> TcpStream {
+        self.socket.into_inner()
+    }
+}
+
+impl Read for WatchedSocket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        // Read into bytes of our own first: the cursor's memory cannot be looked at safely.
+        let mut bytes = [0; READ_BYTES];
+        let room = cursor.remaining().min(READ_BYTES);
+        let mut buffer = tokio::io::ReadBuf::new(&mut bytes[..room]);
+        let socket = Pin::new(self.socket.inner_mut());
+        ready!(tokio::io::AsyncRead::poll_read(socket, cx, &mut buffer))?;
+        self.wire.read(buffer.filled());
+        cursor.put_slice(buffer.filled());
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// One read; hyper's buffer grows by what comes.
+const READ_BYTES: usize = 8192;
+
+impl Write for WatchedSocket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.wire.hold_back(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        self.wire.wrote();
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.socket).poll_flush(cx);
+        if let Poll::Ready(Ok(())) = flushed {
+            self.wire.flushed();
+        }
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,94 @@
+//! Which part answers a request.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use sse_gateway_protocol::features;
+
+use crate::listener::Handoff;
+use crate::worker::Worker;
+use crate::{api, connect, internal, reply};
+
+/// Which listener a connection came in by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// The only one: it serves everything.
+    Shared,
+    /// The public one beside an internal one: it knows nothing of `/internal/*`.
+    Public,
+    /// The internal one: it serves no streams.
+    Internal,
+}
+
+/// Who is asking.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    pub(crate) port: Port,
+}
+
+const FEATURES: HeaderName = HeaderName::from_static(features::HEADER);
+
+/// Answers a request; one that becomes a stream is never answered here.
+pub(crate) async fn answer(
+    request: Request<Incoming>,
+    peer: Peer,
+    handoff: Rc<Handoff>,
+    worker: Rc<Worker>,
+) -> Response<Full<Bytes>> {
+    let path = request.uri().path();
+    let mut response = match (path, peer.port) {
+        ("/healthz", _) => healthz(request.method()),
+        ("/readyz", _) => readyz(request.method(), &worker),
+        (path, Port::Shared | Port::Internal) if path.starts_with("/internal/") => {
+            inside(request, peer, &worker).await
+        }
+        (path, _) if path.starts_with("/internal/") => return reply::not_found(),
+        (_, Port::Internal) => return reply::not_found(),
+        (_, Port::Shared | Port::Public) => return connect::answer(request, handoff, worker).await,
+    };
+    response.headers_mut().insert(FEATURES, HeaderValue::from_static(features::OFFERED));
+    response
+}
+
+async fn inside(request: Request<Incoming>, peer: Peer, worker: &Worker) -> Response<Full<Bytes>> {
+    let access = &worker.shared.config.internal.access;
+    if let Err((code, message)) = internal::admit(access, peer.address, request.headers()) {
+        worker.shared.metrics.send_rejected();
+        return reply::error(code, message);
+    }
+    match (request.uri().path(), request.method()) {
+        ("/internal/send", &Method::POST) => api::send(request, worker).await,
+        ("/internal/send", _) => reply::method_not_allowed("POST"),
+        ("/internal/metrics", &Method::GET | &Method::HEAD) => api::metrics(worker).await,
+        ("/internal/metrics", _) => reply::method_not_allowed("GET, HEAD"),
+        _ => reply::not_found(),
+    }
+}
+
+fn healthz(method: &Method) -> Response<Full<Bytes>> {
+    match *method {
+        Method::GET | Method::HEAD => reply::json(StatusCode::OK, r#"{"status":"ok"}"#),
+        _ => reply::method_not_allowed("GET, HEAD"),
+    }
+}
+
+fn readyz(method: &Method, worker: &Worker) -> Response<Full<Bytes>> {
+    let configured = worker.callbacks.is_some();
+    let ready = configured && !worker.shared.draining.is_cancelled();
+    match *method {
+        Method::GET | Method::HEAD if ready => {
+            reply::json(StatusCode::OK, r#"{"status":"ready","configured":true}"#)
+        }
+        Method::GET | Method::HEAD => reply::json(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!(r#"{{"status":"not_ready","configured":{configured}}}"#),
+        ),
+        _ => reply::method_not_allowed("GET, HEAD"),
+    }
+}

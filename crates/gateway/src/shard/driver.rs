@@ -1,0 +1,248 @@
+//! Carries out what the engine decides.
+
+use std::io::{self, IoSlice};
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::Instant;
+
+use rustix::event::epoll::{self, EventFlags};
+use rustix::io::Errno;
+use sse_gateway_engine::{Answer, Attempt, Cut, Effect, Key, Limits, Sent, Shard, Time};
+use sse_gateway_protocol::Token;
+use sse_gateway_protocol::callback::CloseReason;
+use sse_gateway_protocol::sse::{Encoder, Frame};
+
+use super::Report;
+use super::sockets::{Input, Sockets};
+
+/// How many streams are written to before sends get their turn: a fan-out to thousands would
+/// occupy the thread for tens of milliseconds.
+const FLUSHES_PER_TURN: usize = 512;
+/// How many frames one write takes; the kernel's own limit is 1024.
+const SLICES_PER_WRITE: usize = 64;
+/// How many sockets are looked at before sends get their turn.
+const EVENTS_PER_TURN: usize = 1024;
+
+/// The engine of a shard with its sockets.
+pub(crate) struct Driver {
+    engine: Shard,
+    sockets: Sockets,
+    events: Vec<epoll::Event>,
+    /// Sockets with more input than one turn takes.
+    unread: Vec<Key>,
+    ended: Vec<Ended>,
+    origin: Instant,
+}
+
+/// What a stream left behind.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// The backend must be told.
+    Disconnected { token: Token, reason: CloseReason, opened: bool, request: Box<str> },
+    /// It was refused.
+    Forgotten,
+}
+
+/// Whether a turn left work behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Done,
+    More,
+}
+
+impl Driver {
+    pub(crate) fn new(limits: Limits, origin: Instant) -> io::Result<Self> {
+        let mut heartbeat = Encoder::for_payload(16);
+        heartbeat.comment("heartbeat");
+        Ok(Self {
+            engine: Shard::new(limits, heartbeat.finish()),
+            sockets: Sockets::new()?,
+            events: Vec::with_capacity(EVENTS_PER_TURN),
+            unread: Vec::new(),
+            ended: Vec::new(),
+            origin,
+        })
+    }
+
+    /// Gives the epoll instance that tells when a turn is due.
+    pub(crate) fn epoll(&self) -> Rc<OwnedFd> {
+        self.sockets.epoll()
+    }
+
+    /// Tells when a turn is due although no socket is ready.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.engine.next_deadline().map(|time| self.origin + time.since_origin())
+    }
+
+    fn now(&self) -> Time {
+        Time::after_origin(self.origin.elapsed())
+    }
+
+    pub(crate) fn connect(&mut self, token: Token, request: Box<str>) -> Key {
+        self.engine.connect(token, request)
+    }
+
+    /// Takes a refusal, or an acceptance for a client that is gone.
+    pub(crate) fn answered(&mut self, key: Key, answer: Answer) {
+        let opened = self.engine.answered(key, answer, self.now());
+        debug_assert!(opened.is_none(), "a stream opens with its socket");
+    }
+
+    /// Opens a stream on its socket; false when it cannot open any more.
+    pub(crate) fn open(&mut self, key: Key, answer: Answer, socket: TcpStream, unread: usize) -> bool {
+        let Some(key) = self.engine.answered(key, answer, self.now()) else { return false };
+        while self.sockets.is_occupied(key) && self.carry_out_next() {}
+        if let Err(error) = self.sockets.attach(key, socket, unread) {
+            tracing::error!(%error, "cannot watch a stream's socket");
+            self.engine.cut(key, Cut::Input);
+        }
+        true
+    }
+
+    pub(crate) fn client_left(&mut self, key: Key) {
+        self.engine.client_left(key);
+    }
+
+    /// Sends to a stream, writing first where its outbox has no room.
+    pub(crate) fn send(
+        &mut self,
+        token: &Token,
+        frame: Option<&Frame>,
+        close: bool,
+        elsewhere_bytes: usize,
+    ) -> Sent {
+        self.engine.set_elsewhere_bytes(elsewhere_bytes);
+        match self.engine.send(token, frame, close, Attempt::First) {
+            Sent::WriteFirst(key) => {
+                self.flush(key);
+                self.engine.send(token, frame, close, Attempt::AfterWrite)
+            }
+            sent => sent,
+        }
+    }
+
+    /// Reads sockets, does what is due, writes.
+    pub(crate) fn turn(&mut self, sockets_ready: bool) -> Turn {
+        for key in std::mem::take(&mut self.unread) {
+            self.read(key);
+        }
+        let mut more = false;
+        if sockets_ready {
+            self.sockets.ready(&mut self.events);
+            more = self.events.len() == self.events.capacity();
+            self.take_events();
+        }
+        let now = self.now();
+        if self.engine.next_deadline().is_some_and(|deadline| deadline <= now) {
+            self.engine.tick(now);
+        }
+        let mut flushes = 0;
+        while flushes < FLUSHES_PER_TURN && self.carry_out_next() {
+            flushes += 1;
+        }
+        more |= self.engine.effects_waiting() > 0 || !self.unread.is_empty();
+        if more { Turn::More } else { Turn::Done }
+    }
+
+    fn take_events(&mut self) {
+        for index in 0..self.events.len() {
+            let epoll::Event { data, flags } = self.events[index];
+            let key = Key::from_bits(data.u64());
+            if flags.intersects(EventFlags::OUT) {
+                self.engine.writable(key);
+            }
+            if flags.intersects(EventFlags::IN | EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR) {
+                self.read(key);
+            }
+        }
+    }
+
+    fn read(&mut self, key: Key) {
+        match self.sockets.read(key) {
+            Input::Nothing => {}
+            Input::More => self.unread.push(key),
+            Input::Ended => self.engine.client_left(key),
+            Input::TooMuch => self.engine.cut(key, Cut::Input),
+            Input::Failed(error) => self.socket_failed(key, error),
+        }
+    }
+
+    fn socket_failed(&mut self, key: Key, error: Errno) {
+        match error {
+            Errno::PIPE | Errno::CONNRESET => self.engine.client_left(key),
+            Errno::TIMEDOUT | Errno::HOSTUNREACH | Errno::NETUNREACH => self.engine.cut(key, Cut::Vanished),
+            error => {
+                tracing::warn!(%error, "a stream's socket failed");
+                self.engine.cut(key, Cut::Input);
+            }
+        }
+    }
+
+    fn carry_out_next(&mut self) -> bool {
+        let Some(effect) = self.engine.next_effect() else { return false };
+        match effect {
+            Effect::Flush(key) => self.flush(key),
+            Effect::ShutDownWrite(key) => self.sockets.shut_down_write(key),
+            Effect::Release(key) => self.sockets.release(key),
+            Effect::Cut(key) => self.sockets.cut(key),
+            Effect::Disconnect { token, reason, opened, request } => {
+                self.ended.push(Ended::Disconnected { token, reason, opened, request });
+            }
+            Effect::Forget(_) => self.ended.push(Ended::Forgotten),
+        }
+        true
+    }
+
+    fn flush(&mut self, key: Key) {
+        let now = self.now();
+        let Some(pending) = self.engine.pending(key) else { return };
+        let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
+        let mut count = 0;
+        let mut offered = 0;
+        for (place, bytes) in slices.iter_mut().zip(pending) {
+            *place = IoSlice::new(bytes);
+            offered += bytes.len();
+            count += 1;
+        }
+        if offered == 0 {
+            // An unframed stream ends without a last chunk.
+            return self.engine.wrote(key, 0, false, now);
+        }
+        match self.sockets.write(key, &slices[..count]) {
+            None => {}
+            Some(Ok(written)) => self.engine.wrote(key, written, written < offered, now),
+            Some(Err(Errno::AGAIN)) => self.engine.wrote(key, 0, true, now),
+            Some(Err(error)) => self.socket_failed(key, error),
+        }
+    }
+
+    /// Takes what ended since the last call.
+    pub(crate) fn take_ended(&mut self) -> Vec<Ended> {
+        std::mem::take(&mut self.ended)
+    }
+
+    pub(crate) fn outbox_bytes(&self) -> usize {
+        self.engine.outbox_bytes()
+    }
+
+    pub(crate) fn fullest_bytes(&self) -> usize {
+        self.engine.fullest_bytes()
+    }
+
+    pub(crate) fn shed_fullest(&mut self) {
+        self.engine.shed_fullest();
+    }
+
+    pub(crate) fn shut_down(&mut self) {
+        self.engine.shut_down();
+    }
+
+    pub(crate) fn abandon(&mut self) -> usize {
+        self.engine.abandon()
+    }
+
+    pub(crate) fn report(&self) -> Report {
+        Report { tally: self.engine.tally().clone(), census: self.engine.census() }
+    }
+}

@@ -1,0 +1,8 @@
+//! What operators see: logs and metrics.
+
+mod logs;
+mod metrics;
+
+pub use logs::init_logs;
+pub(crate) use metrics::Metrics;
+pub use metrics::{METRICS, Metric};

@@ -1,0 +1,223 @@
+//! One thread: the connections it was given, a shard of the streams, and its callbacks.
+//!
+//! Everything in here stays on its thread, so nothing needs a lock and a stream never changes
+//! threads. Other threads reach the shard through its inbox only. The runtime's own poller watches
+//! the shard's epoll instance, so an idle thread sleeps in one place.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use sse_gateway_engine::{Answer, Key, Limits, Sent};
+use sse_gateway_protocol::Token;
+use sse_gateway_protocol::sse::Frame;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::{LocalSet, spawn_local};
+
+use crate::callbacks::{Callbacks, Target};
+use crate::connect;
+use crate::listener::{Accepted, Taken, serve};
+use crate::shard::{self, Command, Driver, Ended, Turn};
+use crate::shared::Shared;
+
+/// How many commands are taken before sockets get their turn.
+const COMMANDS_PER_TURN: usize = 256;
+
+/// What the tasks of one thread share.
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    /// `None` without `CALLBACK_URL`.
+    pub(crate) callbacks: Option<Callbacks>,
+    index: usize,
+    driver: RefCell<Driver>,
+    /// Wakes the driver's loop when a task has given the engine something to do.
+    work: Notify,
+}
+
+/// Runs a worker on the calling thread until its queues close.
+pub(crate) fn run(
+    index: usize,
+    shared: Arc<Shared>,
+    target: Option<Arc<Target>>,
+    inbox: mpsc::Receiver<Command>,
+    connections: mpsc::Receiver<Accepted>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let limits = limits(&shared);
+    LocalSet::new().block_on(&runtime, async move {
+        let driver = RefCell::new(Driver::new(limits, Instant::now())?);
+        let callbacks = target.map(Callbacks::new);
+        let worker = Rc::new(Worker { shared, callbacks, index, driver, work: Notify::new() });
+        let accepting = spawn_local(accept(Rc::clone(&worker), connections));
+        let drained = worker.drive(inbox).await;
+        accepting.abort();
+        drained
+    })
+}
+
+fn limits(shared: &Shared) -> Limits {
+    let streams = &shared.config.streams;
+    Limits {
+        outbox_bytes_max: streams.outbox_bytes_max,
+        outbox_bytes_total_max: streams.outbox_bytes_total_max,
+        heartbeat_interval: streams.heartbeat_interval,
+        write_timeout: streams.write_timeout,
+        drain_timeout: connect::DRAIN_TIMEOUT,
+    }
+}
+
+#[expect(deprecated, reason = "its successor is unsafe; this descriptor is owned and never replaced")]
+fn watch(epoll: Rc<OwnedFd>) -> io::Result<AsyncFd<Rc<OwnedFd>>> {
+    AsyncFd::with_interest(epoll, Interest::READABLE)
+}
+
+async fn accept(worker: Rc<Worker>, mut connections: mpsc::Receiver<Accepted>) {
+    while let Some(accepted) = connections.recv().await {
+        spawn_local(serve(accepted, Rc::clone(&worker)));
+    }
+}
+
+impl Worker {
+    /// Drives the shard: takes commands, looks at sockets, writes.
+    async fn drive(self: &Rc<Self>, mut inbox: mpsc::Receiver<Command>) -> io::Result<()> {
+        let epoll = watch(self.driver.borrow().epoll())?;
+        let mut more = Turn::Done;
+        loop {
+            let mut sockets_ready = more == Turn::More;
+            if more == Turn::More {
+                // Whatever else this thread has to do goes first; then the rest of the turn.
+                tokio::task::yield_now().await;
+            } else {
+                tokio::select! {
+                    command = inbox.recv() => match command {
+                        Some(command) => self.obey(command),
+                        None => return Ok(()),
+                    },
+                    () = self.work.notified() => {}
+                    ready = epoll.readable() => {
+                        // Cleared first: what comes while the sockets are read raises it again.
+                        ready?.clear_ready();
+                        sockets_ready = true;
+                    }
+                    () = self.deadline() => {}
+                }
+            }
+            for _ in 0..COMMANDS_PER_TURN {
+                let Ok(command) = inbox.try_recv() else { break };
+                self.obey(command);
+            }
+            more = self.driver.borrow_mut().turn(sockets_ready);
+            self.settle();
+        }
+    }
+
+    fn deadline(&self) -> impl Future<Output = ()> + use<> {
+        let deadline = self.driver.borrow().next_deadline();
+        async move {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    fn obey(&self, command: Command) {
+        let mut driver = self.driver.borrow_mut();
+        // Whoever asked may be gone by now; the answer then interests nobody.
+        match command {
+            Command::Send { token, frame, close, answer } => {
+                let elsewhere = self.shared.elsewhere_bytes(self.index);
+                let _ = answer.send(driver.send(&token, frame.as_ref(), close, elsewhere));
+            }
+            Command::Report(answer) => drop(answer.send(driver.report())),
+            Command::FullestBytes(answer) => drop(answer.send(driver.fullest_bytes())),
+            Command::ShedFullest(answer) => {
+                driver.shed_fullest();
+                self.shared.shards[self.index].outbox_bytes.store(driver.outbox_bytes(), Ordering::Relaxed);
+                let _ = answer.send(());
+            }
+            Command::ShutDown => driver.shut_down(),
+            Command::Abandon(answer) => drop(answer.send(driver.abandon())),
+        }
+    }
+
+    /// Tells the other threads what this shard holds, and the backend who has gone.
+    fn settle(self: &Rc<Self>) {
+        let (ended, bytes) = {
+            let mut driver = self.driver.borrow_mut();
+            (driver.take_ended(), driver.outbox_bytes())
+        };
+        self.shared.shards[self.index].outbox_bytes.store(bytes, Ordering::Relaxed);
+        if self.shared.is_overfull() {
+            self.shared.overfull.notify_one();
+        }
+        for ended in ended {
+            match ended {
+                Ended::Forgotten => self.shared.places.add_permits(1),
+                Ended::Disconnected { token, reason, opened, request } => {
+                    let worker = Rc::clone(self);
+                    self.shared.callbacks_running.spawn_local(async move {
+                        connect::tell_disconnect(&worker, token, reason, opened, &request).await;
+                    });
+                }
+            }
+        }
+    }
+
+    /// Makes a token that this thread's shard owns.
+    pub(crate) fn new_token(&self) -> Token {
+        shard::token_for(self.index, self.shared.shards.len(), *uuid::Uuid::new_v4().as_bytes())
+    }
+
+    /// Begins a stream; the caller holds a place for it.
+    pub(crate) fn begin(&self, token: Token, request: Box<str>) -> Key {
+        self.driver.borrow_mut().connect(token, request)
+    }
+
+    /// Takes a refusal, or an acceptance that comes too late.
+    pub(crate) fn answered(&self, key: Key, answer: Answer) {
+        self.driver.borrow_mut().answered(key, answer);
+        self.work.notify_one();
+    }
+
+    /// Opens a stream on its socket; false when it cannot open any more.
+    pub(crate) fn open(&self, key: Key, answer: Answer, taken: Taken) -> bool {
+        let opened = self.driver.borrow_mut().open(key, answer, taken.socket, taken.unread);
+        self.work.notify_one();
+        opened
+    }
+
+    /// The connection of a stream that is still opening is gone.
+    pub(crate) fn connection_lost(&self, key: Key) {
+        let mut driver = self.driver.borrow_mut();
+        if self.shared.draining.is_cancelled() {
+            // The shutdown dropped it, maybe before the shard was told; the reason is the shutdown.
+            driver.shut_down();
+        } else {
+            driver.client_left(key);
+        }
+        self.work.notify_one();
+    }
+
+    /// Sends to a stream of any shard; `None` when that shard is gone.
+    pub(crate) async fn send(&self, token: Token, frame: Option<Frame>, close: bool) -> Option<Sent> {
+        let shard = shard::shard_of(&token, self.shared.shards.len());
+        if shard == self.index {
+            let elsewhere = self.shared.elsewhere_bytes(self.index);
+            let sent = self.driver.borrow_mut().send(&token, frame.as_ref(), close, elsewhere);
+            self.work.notify_one();
+            return Some(sent);
+        }
+        let (answer, receiver) = oneshot::channel();
+        let command = Command::Send { token, frame, close, answer };
+        self.shared.shards[shard].inbox.send(command).await.ok()?;
+        receiver.await.ok()
+    }
+}
