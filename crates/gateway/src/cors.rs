@@ -70,3 +70,45 @@ pub(crate) fn preflight() -> Response<Full<Bytes>> {
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+
+    fn headers_for(setting: &str, origin: Option<&'static str>) -> HeaderMap {
+        let config = Config::from_pairs([("CORS_ALLOW_ORIGIN", setting)]).expect("valid");
+        let mut request = HeaderMap::new();
+        if let Some(origin) = origin {
+            request.insert(header::ORIGIN, HeaderValue::from_static(origin));
+        }
+        let mut answer = HeaderMap::new();
+        allow(&config.cors, &request).apply(&mut answer);
+        answer
+    }
+
+    #[test]
+    fn off_names_nothing() {
+        assert!(headers_for("", Some("https://a.example")).is_empty());
+    }
+
+    #[test]
+    fn any_origin_reads_without_credentials() {
+        let answer = headers_for("*", Some("https://a.example"));
+        assert_eq!(answer[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+        assert!(!answer.contains_key(header::ACCESS_CONTROL_ALLOW_CREDENTIALS));
+    }
+
+    #[test]
+    fn a_listed_origin_reads_with_credentials_and_others_do_not() {
+        let list = "https://a.example, https://b.example";
+        let answer = headers_for(list, Some("https://b.example"));
+        assert_eq!(answer[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://b.example");
+        assert_eq!(answer[header::ACCESS_CONTROL_ALLOW_CREDENTIALS], "true");
+        for other in [Some("https://c.example"), None] {
+            let answer = headers_for(list, other);
+            assert!(!answer.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
+            assert_eq!(answer[header::VARY], "Origin", "a cache must not mix origins up");
+        }
+    }
+}

@@ -47,3 +47,69 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked(7)?;
     scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+    use crate::Config;
+
+    fn access(pairs: &[(&str, &str)]) -> InternalAccess {
+        Config::from_pairs(pairs.iter().copied()).expect("valid settings").internal.access
+    }
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    fn code(access: &InternalAccess, address: &str, pairs: &[(&'static str, &'static str)]) -> Option<Code> {
+        admit(access, address.parse().expect("an address"), &headers(pairs)).err().map(|(code, _)| code)
+    }
+
+    #[test]
+    fn with_a_secret_only_the_bearer_counts() {
+        let access = access(&[("INTERNAL_SECRET", "open-sesame")]);
+        assert_eq!(code(&access, "203.0.113.9", &[("authorization", "Bearer open-sesame")]), None);
+        assert_eq!(
+            code(&access, "203.0.113.9", &[("authorization", "bearer open-sesame"), ("via", "x")]),
+            None
+        );
+        for wrong in
+            ["Bearer open-sesam", "Bearer open-sesame1", "open-sesame", "Basic open-sesame", "Bearer", ""]
+        {
+            assert_eq!(
+                code(&access, "127.0.0.1", &[("authorization", wrong)]),
+                Some(Code::Unauthorized),
+                "{wrong}"
+            );
+        }
+        assert_eq!(code(&access, "127.0.0.1", &[]), Some(Code::Unauthorized));
+    }
+
+    #[test]
+    fn without_a_secret_the_network_counts() {
+        let loopback = access(&[]);
+        assert_eq!(code(&loopback, "127.0.0.1", &[]), None);
+        assert_eq!(code(&loopback, "127.8.7.6", &[]), None);
+        assert_eq!(code(&loopback, "::1", &[]), None);
+        assert_eq!(code(&loopback, "10.0.0.5", &[]), Some(Code::InternalForbidden));
+        let private = access(&[("INTERNAL_ALLOW", "10.0.0.0/8, 192.0.2.1")]);
+        assert_eq!(code(&private, "10.0.0.5", &[]), None);
+        assert_eq!(code(&private, "192.0.2.1", &[]), None);
+        assert_eq!(code(&private, "127.0.0.1", &[]), Some(Code::InternalForbidden));
+    }
+
+    #[test]
+    fn without_a_secret_a_forwarding_header_shuts_everybody_out() {
+        let loopback = access(&[]);
+        for name in
+            ["forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-anything"]
+        {
+            assert_eq!(code(&loopback, "127.0.0.1", &[(name, "")]), Some(Code::InternalForbidden), "{name}");
+        }
+    }
+}

@@ -78,3 +78,44 @@ impl Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(outcome: Outcome) -> (u16, &'static str, String, bool) {
+        match Judgement::of(outcome) {
+            Judgement::Refused(it) => (it.status.as_u16(), it.code.as_str(), it.message, it.perhaps_accepted),
+            Judgement::Accepted { .. } => panic!("accepted"),
+        }
+    }
+
+    #[test]
+    fn a_status_of_the_backend_is_passed_on_and_is_no_acceptance() {
+        for (status, expected, code) in [
+            (401, 401, "BACKEND_AUTH_FAILED"),
+            (403, 403, "BACKEND_FORBIDDEN"),
+            (400, 400, "BACKEND_ERROR"),
+            (302, 302, "BACKEND_ERROR"),
+            (503, 503, "BACKEND_ERROR"),
+            (599, 599, "BACKEND_ERROR"),
+            (101, 502, "BACKEND_ERROR"),
+            (304, 502, "BACKEND_ERROR"),
+        ] {
+            let outcome = Outcome::Refused(StatusCode::from_u16(status).expect("a status"));
+            assert_eq!(refusal(outcome), (expected, code, format!("Backend returned {status}"), false));
+        }
+    }
+
+    #[test]
+    fn a_backend_that_may_have_accepted_must_hear_of_the_end() {
+        for seen in [true, false] {
+            let timeout = refusal(Outcome::TimedOut { seen });
+            assert_eq!(timeout, (504, "GATEWAY_TIMEOUT", "Gateway timeout".to_owned(), seen));
+            let failed = refusal(Outcome::Failed { seen, error: "reset".to_owned() });
+            assert_eq!(failed, (503, "BACKEND_UNAVAILABLE", "Backend unavailable".to_owned(), seen));
+        }
+        let (status, code, _, perhaps_accepted) = refusal(Outcome::TooLarge);
+        assert_eq!((status, code, perhaps_accepted), (502, "INVALID_CALLBACK_ANSWER", true));
+    }
+}

@@ -115,7 +115,7 @@ impl Driver {
         self.engine.set_elsewhere_bytes(elsewhere_bytes);
         match self.engine.send(token, frame, close, Attempt::First) {
             Sent::WriteFirst(key) => {
-                self.flush(key);
+                while self.flush(key) {}
                 self.engine.send(token, frame, close, Attempt::AfterWrite)
             }
             sent => sent,
@@ -182,7 +182,9 @@ impl Driver {
     fn carry_out_next(&mut self) -> bool {
         let Some(effect) = self.engine.next_effect() else { return false };
         match effect {
-            Effect::Flush(key) => self.flush(key),
+            Effect::Flush(key) => {
+                self.flush(key);
+            }
             Effect::ShutDownWrite(key) => self.sockets.shut_down_write(key),
             Effect::Release(key) => self.sockets.release(key),
             Effect::Cut(key) => self.sockets.cut(key),
@@ -194,26 +196,35 @@ impl Driver {
         true
     }
 
-    fn flush(&mut self, key: Key) {
+    /// Writes once; true when the socket took all of it and more is pending.
+    fn flush(&mut self, key: Key) -> bool {
         let now = self.now();
-        let Some(pending) = self.engine.pending(key) else { return };
+        let Some(mut pending) = self.engine.pending(key) else { return false };
         let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
         let mut count = 0;
         let mut offered = 0;
-        for (place, bytes) in slices.iter_mut().zip(pending) {
+        for (place, bytes) in slices.iter_mut().zip(pending.by_ref()) {
             *place = IoSlice::new(bytes);
             offered += bytes.len();
             count += 1;
         }
-        if offered == 0 {
-            // An unframed stream ends without a last chunk.
-            return self.engine.wrote(key, 0, false, now);
-        }
-        match self.sockets.write(key, &slices[..count]) {
-            None => {}
-            Some(Ok(written)) => self.engine.wrote(key, written, written < offered, now),
-            Some(Err(Errno::AGAIN)) => self.engine.wrote(key, 0, true, now),
-            Some(Err(error)) => self.socket_failed(key, error),
+        // An unframed stream ends without a last chunk: nothing is written, and that is the news.
+        let written = if offered == 0 { Some(Ok(0)) } else { self.sockets.write(key, &slices[..count]) };
+        let more = count == SLICES_PER_WRITE && pending.next().is_some();
+        match written {
+            None => false,
+            Some(Ok(written)) => {
+                self.engine.wrote(key, written, written < offered, now);
+                more && written == offered
+            }
+            Some(Err(Errno::AGAIN)) => {
+                self.engine.wrote(key, 0, true, now);
+                false
+            }
+            Some(Err(error)) => {
+                self.socket_failed(key, error);
+                false
+            }
         }
     }
 
