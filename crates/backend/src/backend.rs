@@ -20,6 +20,7 @@ pub struct Backend {
     connections: ConnectionManager,
     tasks: TaskService,
     versions: VersionService,
+    service_names: Arc<[&'static str]>,
     metrics: Arc<Metrics>,
 }
 
@@ -43,13 +44,14 @@ impl Backend {
     ) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new());
         let connections =
-            ConnectionManager::start(settings.gateway, settings.connections, Arc::clone(&metrics))?;
+            ConnectionManager::start(&settings.gateway, settings.connections, Arc::clone(&metrics))?;
         let tasks = TaskService::start(settings.tasks, connections.clone());
         let versions = VersionService::new(settings.versions, connections.clone());
         let mut all: Vec<Arc<dyn Service>> = vec![Arc::new(tasks.clone()), Arc::new(versions.clone())];
         all.extend(services(&connections));
+        let service_names = all.iter().map(|service| service.name()).collect();
         let callbacks = Arc::new(Callbacks::new(settings.callback, all, connections.clone())?);
-        Ok(Self { callbacks, connections, tasks, versions, metrics })
+        Ok(Self { callbacks, connections, tasks, versions, service_names, metrics })
     }
 
     /// Gives the router of `POST /api/sse/callback`, to be merged into the application's own.
@@ -84,7 +86,7 @@ impl Backend {
     /// Renders all metrics in the OpenMetrics text format.
     #[must_use]
     pub fn metrics_text(&self) -> String {
-        self.metrics.render()
+        self.metrics.render(self.service_names.iter().map(|name| (*name, self.connections.connected(name))))
     }
 
     /// Tells whether work is accepted, and asks the gateway's `/healthz` whether it answers (at most

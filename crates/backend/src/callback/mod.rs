@@ -1,15 +1,27 @@
 //! Receives the gateway's callbacks: authenticate, read, route, answer.
 //!
 //! Knows HTTP statuses and bodies, but no framework ([`axum`] is one adapter) and no service's
-//! rules. Read [`Callbacks::handle`] first.
+//! rules. Read [`Callbacks::handle`] first; each step has a file.
 
+mod answer;
+mod authenticate;
 pub mod axum;
+mod read;
+mod route;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
-use crate::connections::ConnectionManager;
-use crate::services::Service;
+use sse_gateway_protocol::callback::{Callback, CloseReason, StoredRequest};
+use sse_gateway_protocol::{Token, features};
+
+use self::route::{Route, Routes};
+use crate::connections::{ConnectError, ConnectionManager};
+use crate::services::{Admission, Service};
 use crate::{Secret, StartError};
+
+pub use self::answer::CallbackAnswer;
 
 /// The path that the gateway's `CALLBACK_URL` names.
 pub const PATH: &str = "/api/sse/callback";
@@ -25,13 +37,13 @@ pub struct CallbackSettings {
 
 /// Handles callbacks for any HTTP framework.
 pub struct Callbacks {
-    settings: CallbackSettings,
-    services: Vec<Arc<dyn Service>>,
+    secret: Option<Secret>,
+    routes: Routes,
     connections: ConnectionManager,
 }
 
 /// A callback as it came over HTTP.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct CallbackRequest<'a> {
     /// The `Authorization` header.
     pub authorization: Option<&'a str>,
@@ -41,15 +53,6 @@ pub struct CallbackRequest<'a> {
     pub features: Option<&'a str>,
     /// The body.
     pub body: &'a [u8],
-}
-
-/// What goes back to the gateway: a status and a JSON body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallbackAnswer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The body, `application/json`.
-    pub body: String,
 }
 
 impl Callbacks {
@@ -65,12 +68,53 @@ impl Callbacks {
         if settings.production && settings.secret.is_none() {
             return Err(StartError::SecretMissing);
         }
-        Ok(Self { settings, services, connections })
+        Ok(Self { secret: settings.secret, routes: Routes::new(services), connections })
     }
 
     /// Handles one callback. Never waits for the gateway: events follow after the answer.
     pub async fn handle(&self, request: CallbackRequest<'_>) -> CallbackAnswer {
-        let _ = (&self.settings, &self.services, &self.connections, request);
-        CallbackAnswer { status: 200, body: "{}".into() }
+        if !authenticate::is_allowed(self.secret.as_ref(), request.authorization, request.query) {
+            return CallbackAnswer::unauthorized();
+        }
+        match read::callback(request.body) {
+            Err(rejection) => rejection.into(),
+            Ok(Callback::Connect { token, request: client }) => {
+                let batches = features::names(request.features, features::EVENTS);
+                self.connect(token, &client, batches).await
+            }
+            Ok(Callback::Disconnect { token, reason, opened, .. }) => self.disconnect(token, reason, opened),
+        }
+    }
+
+    async fn connect(&self, token: Token, client: &StoredRequest, batches: bool) -> CallbackAnswer {
+        let (service, identifier) = match self.routes.route(&client.url) {
+            Route::To(service, identifier) => (service, identifier),
+            Route::Nowhere => return CallbackAnswer::no_service(),
+            Route::BadId(parameter, error) => return CallbackAnswer::bad_id(parameter, error),
+        };
+        let if_missing = match service.on_connect(&identifier, client).await {
+            Admission::Accept(if_missing) => if_missing,
+            Admission::Refuse { status, message } => return CallbackAnswer::refused(status, &message),
+        };
+        match self.connections.connect(&identifier, token, batches, if_missing) {
+            Ok(()) => CallbackAnswer::connected(),
+            Err(error @ ConnectError::Over) => CallbackAnswer::error(410, "STREAM_OVER", &error.to_string()),
+            Err(error @ ConnectError::Elsewhere) => {
+                CallbackAnswer::error(409, "TOKEN_CONNECTED", &error.to_string())
+            }
+            Err(error @ ConnectError::Full) => {
+                CallbackAnswer::error(503, "CONNECTIONS_FULL", &error.to_string())
+            }
+        }
+    }
+
+    /// A disconnect is never refused: what it means was decided before, and nobody could act on it.
+    fn disconnect(&self, token: Token, reason: CloseReason, opened: Option<bool>) -> CallbackAnswer {
+        if let Some(identifier) = self.connections.disconnect(token, reason, opened)
+            && let Some(service) = self.routes.service(identifier.service())
+        {
+            service.on_disconnect(&identifier, reason);
+        }
+        CallbackAnswer::noted()
     }
 }

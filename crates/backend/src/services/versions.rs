@@ -59,7 +59,7 @@ impl VersionService {
         let identifier = Identifier::parse(NAME, request_id)?;
         let data = serde_json::to_string(version).expect("two strings always serialise");
         let message = Message::kept(Event::named("version", data));
-        Ok(self.connections.publish_and_wait(&identifier, message, self.settings.delivery_wait).await?)
+        Ok(self.connections.enqueue(&identifier, message, self.settings.delivery_wait).await?)
     }
 }
 
