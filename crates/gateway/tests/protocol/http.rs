@@ -1,0 +1,106 @@
+//! 1.1: HTTP/1.0, and what shares a connection with a stream.
+
+use serde_json::json;
+use sse_gateway_testkit::{Client, End, Endpoint};
+
+use crate::setup::{get, start};
+
+#[tokio::test]
+async fn an_http_1_0_stream_has_no_framing_and_ends_by_closing() {
+    let (callbacks, gateway) = start().await;
+    let mut client = Client::connect(gateway.address()).await;
+    client.send("GET /a?b HTTP/1.0\r\n\r\n").await;
+    let head = client.head().await;
+    assert_eq!(head.status(), 200);
+    assert_eq!(head.header("transfer-encoding"), None);
+    assert_eq!(head.header("content-type"), Some("text/event-stream"));
+    assert_eq!(client.next_comment().await, "ok");
+    let connect = callbacks.next_connect().await;
+    assert_eq!(connect.json()["request"], json!({"url": "/a?b", "headers": {}}));
+    let sender = gateway.sender();
+    sender.event(&connect.token, "x", "1").await;
+    client.next_event().await;
+    sender.send(json!({"token": connect.token, "event": {"data": "2"}, "close": true})).await;
+    client.next_event().await;
+    assert_eq!(client.end().await, End::Clean);
+    let text = String::from_utf8_lossy(client.received()).into_owned();
+    let (_, body) = text.split_once("\r\n\r\n").expect("a head");
+    assert_eq!(body, ": ok\n\nevent: x\ndata: 1\n\ndata: 2\n\n");
+}
+
+#[tokio::test]
+async fn a_kept_alive_connection_can_become_a_stream() {
+    let (callbacks, gateway) = start().await;
+    let mut client = Client::connect(gateway.address()).await;
+    for _ in 0..3 {
+        client.send(get("/healthz", "")).await;
+        assert_eq!(client.response().await.json(), json!({"status": "ok"}));
+    }
+    client.ask("/").await;
+    assert_eq!(client.head().await.status(), 200);
+    assert_eq!(client.next_comment().await, "ok");
+    let token = callbacks.next_connect().await.token.clone();
+    gateway.sender().event(&token, "x", "").await;
+    assert_eq!(client.next_event().await.name, "x");
+}
+
+#[tokio::test]
+async fn pipelined_requests_before_a_stream_are_all_answered_first() {
+    let (callbacks, gateway) = start().await;
+    let mut client = Client::connect(gateway.address()).await;
+    let send = r#"{"token":"unknown"}"#;
+    let post = format!(
+        "POST /internal/send HTTP/1.1\r\nHost: gateway.test\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{send}",
+        send.len()
+    );
+    client.send([get("/healthz", ""), post, get("/readyz", ""), get("/stream", "")].concat()).await;
+    assert_eq!(client.response().await.json(), json!({"status": "ok"}));
+    assert_eq!(client.response().await.code(), (404, "TOKEN_NOT_FOUND".into()));
+    assert_eq!(client.response().await.json(), json!({"status": "ready", "configured": true}));
+    assert_eq!(client.head().await.status(), 200);
+    assert_eq!(client.next_comment().await, "ok");
+    let token = callbacks.next_connect().await.token.clone();
+    gateway.sender().event(&token, "x", "").await;
+    assert_eq!(client.next_event().await.name, "x");
+}
+
+#[tokio::test]
+async fn a_request_may_arrive_byte_by_byte() {
+    let (callbacks, gateway) = start().await;
+    let mut client = Client::connect(gateway.address()).await;
+    for byte in get("/slowly?typed=1", "X-A: b\r\n").bytes() {
+        client.send([byte]).await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(client.next_comment().await, "ok");
+    assert_eq!(callbacks.next_connect().await.headers["x-a"], "b");
+}
+
+#[tokio::test]
+async fn what_a_client_sends_on_its_stream_does_not_harm_it() {
+    let (callbacks, gateway) = start().await;
+    let mut client = Client::connect(gateway.address()).await;
+    client.send([get("/", "").as_str(), "GET /not-a-request HTTP/1.1\r\n\r\n"].concat()).await;
+    client.head().await;
+    client.send("more").await;
+    let token = callbacks.next_connect().await.token.clone();
+    let sender = gateway.sender();
+    sender.event(&token, "x", "").await;
+    assert_eq!(client.next_event().await.name, "x");
+    sender.send(json!({"token": token, "close": true})).await;
+    assert_eq!(client.end().await, End::Clean);
+    assert_eq!(callbacks.next_disconnect().await.reason, "server_closed");
+    callbacks.assert_none_left();
+}
+
+#[tokio::test]
+async fn a_get_may_have_a_body() {
+    let (callbacks, gateway) = start().await;
+    let mut client = Client::connect(gateway.address()).await;
+    client.send([get("/", "Content-Length: 4\r\n").as_str(), "body"].concat()).await;
+    assert_eq!(client.next_comment().await, "ok");
+    let token = callbacks.next_connect().await.token.clone();
+    gateway.sender().event(&token, "x", "").await;
+    assert_eq!(client.next_event().await.name, "x");
+}

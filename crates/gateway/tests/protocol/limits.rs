@@ -1,0 +1,106 @@
+//! 1.4: bounds in number.
+
+use sse_gateway_testkit::{Answer, Client, Endpoint, Gate, When};
+
+use crate::setup::{open, start, start_with};
+
+#[tokio::test]
+async fn past_streams_max_a_connect_is_refused_without_asking() {
+    let (callbacks, mut gateway) = start_with(&[("STREAMS_MAX", "2")]).await;
+    let (first, first_token) = open(&callbacks, &gateway, "/first").await;
+    let (_second, second_token) = open(&callbacks, &gateway, "/second").await;
+    let refusal = gateway.fetch("/third").await.response().await;
+    assert_eq!(refusal.code(), (503, "STREAMS_FULL".into()));
+    drop(first);
+    callbacks.disconnect_of(&first_token).await;
+    let (_fourth, fourth_token) = open(&callbacks, &gateway, "/fourth").await;
+    gateway.stop().await;
+    callbacks.disconnect_of(&second_token).await;
+    callbacks.disconnect_of(&fourth_token).await;
+    callbacks.assert_none_left();
+}
+
+#[tokio::test]
+async fn streams_that_are_opening_count() {
+    let (callbacks, gateway) = start_with(&[("STREAMS_MAX", "2")]).await;
+    let gate = Gate::closed();
+    callbacks.answer(When::connect(), Answer::status(403).after(&gate));
+    let mut clients = [gateway.fetch("/").await, gateway.fetch("/").await];
+    callbacks.wait_in_flight(2).await;
+    let refusal = gateway.fetch("/").await.response().await;
+    assert_eq!(refusal.code(), (503, "STREAMS_FULL".into()));
+    gate.open();
+    for client in &mut clients {
+        assert_eq!(client.response().await.status(), 403);
+    }
+    callbacks.answer(When::connect(), Answer::ok());
+    assert_eq!(gateway.fetch("/").await.head().await.status(), 200, "refused ones count no more");
+}
+
+/// Its disconnect waits for a place among the callbacks, and until it is issued the stream counts.
+#[tokio::test]
+async fn a_stream_counts_until_its_disconnect_was_issued() {
+    let (callbacks, gateway) = start_with(&[("STREAMS_MAX", "2"), ("CALLBACKS_CONCURRENT_MAX", "1")]).await;
+    let (first, first_token) = open(&callbacks, &gateway, "/first").await;
+    let gate = Gate::closed();
+    callbacks.answer(When::connect().url("/held"), Answer::ok().after(&gate));
+    let mut held = gateway.get("/held").await;
+    callbacks.wait_in_flight(1).await;
+    drop(first);
+    sse_gateway_testkit::eventually("the stream is gone", async || {
+        gateway.sender().send(serde_json::json!({"token": first_token})).await.status() == 404
+    })
+    .await;
+    let refusal = gateway.fetch("/third").await.response().await;
+    assert_eq!(refusal.code(), (503, "STREAMS_FULL".into()));
+    gate.open();
+    assert_eq!(held.head().await.status(), 200);
+    callbacks.disconnect_of(&first_token).await;
+    assert_eq!(gateway.fetch("/third").await.head().await.status(), 200);
+}
+
+async fn at_most(concurrent: usize, settings: &[(&str, &str)], clients: usize) {
+    let (callbacks, gateway) = start_with(settings).await;
+    let gate = Gate::closed();
+    callbacks.answer(When::connect(), Answer::ok().after(&gate));
+    let mut waiting: Vec<Client> = Vec::new();
+    for _ in 0..clients {
+        waiting.push(gateway.get("/").await);
+    }
+    callbacks.wait_in_flight(concurrent).await;
+    gate.open();
+    for client in &mut waiting {
+        assert_eq!(client.head().await.status(), 200);
+    }
+    drop(waiting);
+    for _ in 0..clients {
+        callbacks.next_disconnect().await;
+    }
+    assert_eq!(callbacks.in_flight_max(), concurrent);
+}
+
+#[tokio::test]
+async fn at_most_as_many_callbacks_run_at_once_as_is_set() {
+    at_most(2, &[("CALLBACKS_CONCURRENT_MAX", "2")], 8).await;
+}
+
+#[tokio::test]
+async fn at_most_64_callbacks_run_at_once_by_default() {
+    at_most(64, &[], 80).await;
+}
+
+#[tokio::test]
+async fn a_thousand_streams_stand_side_by_side() {
+    let (callbacks, gateway) = start().await;
+    let mut clients = Vec::new();
+    for number in 0..1_000 {
+        clients.push(open(&callbacks, &gateway, &format!("/{number}")).await);
+    }
+    let sender = gateway.sender();
+    for (number, (_, token)) in clients.iter().enumerate() {
+        assert_eq!(sender.event(token, "", &number.to_string()).await, "ok");
+    }
+    for (number, (client, _)) in clients.iter_mut().enumerate() {
+        assert_eq!(client.next_event().await.data, number.to_string());
+    }
+}
