@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::json::{Members, Text, opens_with};
 use crate::{Event, Token, event};
@@ -41,12 +41,7 @@ impl Callback {
 
     /// Writes the body of a disconnect around a request that is stored as JSON already.
     #[must_use]
-    pub fn disconnect_body(
-        token: &Token,
-        reason: CloseReason,
-        opened: bool,
-        stored_request: &str,
-    ) -> String {
+    pub fn disconnect_body(token: &Token, reason: CloseReason, opened: bool, stored_request: &str) -> String {
         format!(
             r#"{{"action":"disconnect","reason":"{}","token":"{}","request":{stored_request},"opened":{opened}}}"#,
             reason.as_str(),
@@ -61,8 +56,25 @@ pub struct StoredRequest {
     /// The raw request target.
     pub url: String,
     /// Lower-case names; bytes of the values decoded as ISO-8859-1, duplicates joined.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read_headers")]
     pub headers: BTreeMap<String, String>,
+}
+
+/// The original gateway gives `set-cookie` as a list, and any client can send one.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum HeaderValue {
+    Joined(String),
+    List(Vec<String>),
+}
+
+fn read_headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let headers = BTreeMap::<String, HeaderValue>::deserialize(deserializer)?;
+    let joined = headers.into_iter().map(|(name, value)| match value {
+        HeaderValue::Joined(value) => (name, value),
+        HeaderValue::List(values) => (name, values.join(", ")),
+    });
+    Ok(joined.collect())
 }
 
 /// What ended a stream.
@@ -110,9 +122,7 @@ impl ConnectAnswer {
         if body.is_empty() {
             return (Self::default(), None);
         }
-        let Some(members) =
-            std::str::from_utf8(body).ok().and_then(|text| Members::read(text, ["event", "close"]))
-        else {
+        let Some(members) = Members::read_body(body, ["event", "close"]) else {
             return (Self::default(), Some(Defect::NoObject));
         };
         let [event, close] = members.into_array().map(|member| member.filter(|raw| raw.get() != "null"));
@@ -158,48 +168,4 @@ pub enum Defect {
     /// `close` is no boolean.
     #[error("`close` is not a boolean")]
     Close,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(body: &str) -> (Option<Event>, bool, Option<Defect>) {
-        let (answer, defect) = ConnectAnswer::read(body.as_bytes());
-        (answer.event, answer.close, defect)
-    }
-
-    #[test]
-    fn an_accepted_answer_is_read_member_by_member() {
-        let hello = || Some(Event::named("hello", "1"));
-        assert_eq!(read(""), (None, false, None));
-        assert_eq!(read("{}"), (None, false, None));
-        assert_eq!(read(r#"{"event":{"name":"hello","data":"1"},"close":true}"#), (hello(), true, None));
-        assert_eq!(read(r#"{"event":null,"close":null}"#), (None, false, None));
-        assert_eq!(read(r#"{"event":{"name":null,"data":"1"}}"#), (Some(Event::unnamed("1")), false, None));
-        for body in ["ok", "[]", "\"x\"", "3", "{", "{} x"] {
-            assert_eq!(read(body), (None, false, Some(Defect::NoObject)), "{body}");
-        }
-        for event in ["3", "[]", r#"{"name":"a"}"#, r#"{"data":1}"#, r#"{"data":"","name":"a\nb"}"#] {
-            let body = format!(r#"{{"event":{event},"close":true}}"#);
-            assert_eq!(read(&body), (None, true, Some(Defect::Event)), "{body}");
-        }
-        assert_eq!(
-            read(r#"{"event":{"name":"hello","data":"1"},"close":"yes"}"#),
-            (hello(), false, Some(Defect::Close))
-        );
-    }
-
-    #[test]
-    fn a_callback_round_trips() {
-        let token = Token::from_random_bytes([7; 16]);
-        let request = StoredRequest { url: "/a?b".into(), headers: BTreeMap::new() };
-        let callback =
-            Callback::Disconnect { reason: CloseReason::ClientClosed, token, request, opened: Some(true) };
-        let text = serde_json::to_string(&callback).expect("serialises");
-        assert!(text.starts_with(r#"{"action":"disconnect","reason":"client_closed","token":"#), "{text}");
-        assert_eq!(serde_json::from_str::<Callback>(&text).expect("reads"), callback);
-        let stored = r#"{"url":"/a?b","headers":{}}"#;
-        assert_eq!(Callback::disconnect_body(&token, CloseReason::ClientClosed, true, stored), text);
-    }
 }

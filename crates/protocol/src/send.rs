@@ -59,11 +59,8 @@ impl Send {
     /// # Errors
     /// A [`Rejection`] with the code and message of the table in protocol 1.3.
     pub fn read(body: &[u8]) -> Result<Self, Rejection> {
-        let text = std::str::from_utf8(body).map_err(|_| NOT_JSON)?;
-        let [token, event, events, close, retry_ms] =
-            Members::read(text, ["token", "event", "events", "close", "retry_ms"])
-                .ok_or(NOT_JSON)?
-                .into_array();
+        let members = Members::read_body(body, ["token", "event", "events", "close", "retry_ms"]);
+        let [token, event, events, close, retry_ms] = members.ok_or(NOT_JSON)?.into_array();
         let token = token.and_then(Text::read).filter(|token| !token.is_empty()).ok_or(NO_TOKEN)?;
         let events = read_events(event, events)?;
         let close = match close.map(RawValue::get) {
@@ -156,7 +153,3 @@ const NAME_CHARACTERS: Rejection =
 const CLOSE_TYPE: Rejection = reject(Code::InvalidCloseType, "Invalid request: close must be a boolean");
 const RETRY_TYPE: Rejection =
     reject(Code::InvalidRetry, "Invalid request: retry_ms must be an integer from 0 to 2147483647");
-
-#[cfg(test)]
-#[path = "send_tests.rs"]
-mod tests;

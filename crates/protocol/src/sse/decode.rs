@@ -1,6 +1,6 @@
 //! Reads an event stream as a browser does (WHATWG HTML, 9.2.6).
 
-/// Bounds one block; past it the block is dropped and reported as [`Item::TooLong`].
+/// Bounds one block by default; past it the block is dropped and reported as [`Item::TooLong`].
 pub const BLOCK_BYTES_MAX: usize = 16 << 20;
 
 /// What a decoder finds, in order.
@@ -19,13 +19,14 @@ pub enum Item {
     Comment(String),
     /// A new reconnection time in milliseconds.
     Retry(u64),
-    /// A block over [`BLOCK_BYTES_MAX`] was dropped.
+    /// A block over the decoder's bound was dropped.
     TooLong,
 }
 
 /// Decodes bytes as they arrive, cut anywhere; an unfinished block at the end is not dispatched.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Decoder {
+    block_bytes_max: usize,
     line: Vec<u8>,
     after_cr: bool,
     begun: bool,
@@ -41,7 +42,26 @@ struct Block {
     too_long: bool,
 }
 
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::with_block_bytes_max(BLOCK_BYTES_MAX)
+    }
+}
+
 impl Decoder {
+    /// Makes a decoder that drops blocks with more data than this.
+    #[must_use]
+    pub fn with_block_bytes_max(block_bytes_max: usize) -> Self {
+        Self {
+            block_bytes_max,
+            line: Vec::new(),
+            after_cr: false,
+            begun: false,
+            block: Block::default(),
+            last_id: String::new(),
+        }
+    }
+
     /// Takes the next bytes and gives what they complete.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<Item> {
         let mut items = Vec::new();
@@ -62,7 +82,7 @@ impl Decoder {
     }
 
     fn extend_line(&mut self, byte: u8) {
-        if self.line.len() + self.block.data.len() < BLOCK_BYTES_MAX {
+        if self.line.len() + self.block.data.len() < self.block_bytes_max {
             self.line.push(byte);
         } else {
             self.block.too_long = true;

@@ -59,9 +59,12 @@ impl Encoder {
         self.buffer.put_u8(b'\n');
     }
 
-    /// Closes the chunk.
+    /// Closes the chunk; with nothing added there is none, as a chunk of size zero ends the body.
     #[must_use]
     pub fn finish(mut self) -> Frame {
+        if self.buffer.len() == CHUNK_HEAD_MAX {
+            return Frame::verbatim(Bytes::new());
+        }
         let head = format!("{:x}\r\n", self.buffer.len() - CHUNK_HEAD_MAX);
         self.buffer.put_slice(CHUNK_TAIL);
         let start = CHUNK_HEAD_MAX - head.len();
