@@ -49,3 +49,8 @@ pub use identifier::{Identifier, InvalidIdentifier};
 pub use secret::Secret;
 pub use settings::{GatewaySettings, Mistake, Mistakes, Settings, StartError};
 pub use sse_gateway_protocol::{Event, callback::CloseReason, callback::StoredRequest};
+
+/// Compiles the examples of the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/backend.md")]
+mod guide {}
