@@ -12,7 +12,7 @@ use crate::story::expect_demo_task;
 use crate::system::System;
 
 const TASKS: usize = 200;
-const STEPS: u64 = 20;
+const STEPS: u64 = 16;
 /// A task takes this long, and the latest clients come well after its end.
 const STEP_SECONDS: f64 = 0.02;
 const LATEST: Duration = Duration::from_secs(2);
@@ -46,7 +46,7 @@ impl Random {
     pub(crate) fn seeded() -> Self {
         let given = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = given.unwrap_or_else(|| u64::from(std::process::id()));
-        println!("SEED={seed}");
+        eprintln!("SEED={seed}");
         Self(seed)
     }
 

@@ -39,7 +39,7 @@ async fn no_publish_takes_over_a_second_and_no_version_is_lost_or_repeated_in_a_
             assert!(took < PUBLISH_TIME_MAX, "version {announced} to {request_id} took {took:?}");
         }
     }
-    println!("{REPLACEMENTS} replacements, {announced} versions to each");
+    eprintln!("{REPLACEMENTS} replacements, {announced} versions to each");
     let (readers, mut last) = storm.await.expect("the storm does not panic");
     system.announce("storm", "last").await;
 

@@ -9,10 +9,10 @@ use crate::system::{System, data};
 #[tokio::test]
 async fn after_the_gateway_was_killed_a_client_that_comes_back_gets_the_story_and_the_ending() {
     let mut system = System::start().await;
-    let task_id = system.start_task("demo_task", json!({ "steps": 40, "delay": 0.05 })).await;
+    let task_id = system.start_task("demo_task", json!({ "steps": 32, "delay": 0.05 })).await;
     let mut client = system.watch(&task_id).await;
     expect_connection_open(&mut client).await;
-    for expected in &demo_task_events(40, "Test task completed")[..6] {
+    for expected in &demo_task_events(32, "Test task completed")[..6] {
         assert_eq!(&next_task_event(&mut client, &task_id).await, expected);
     }
 
@@ -24,7 +24,7 @@ async fn after_the_gateway_was_killed_a_client_that_comes_back_gets_the_story_an
 
     system.restart_gateway().await;
     let mut client = system.watch(&task_id).await;
-    expect_demo_task(&mut client, &task_id, 40, "Test task completed").await;
+    expect_demo_task(&mut client, &task_id, 32, "Test task completed").await;
 }
 
 #[tokio::test]

@@ -11,13 +11,13 @@ use crate::system::System;
 #[tokio::test]
 async fn a_running_task_may_end_before_the_backend_does() {
     let mut system = System::start().await;
-    let task_id = system.start_task("demo_task", json!({ "steps": 20, "delay": 0.05 })).await;
+    let task_id = system.start_task("demo_task", json!({ "steps": 16, "delay": 0.05 })).await;
     let mut client = system.watch(&task_id).await;
     eventually("the task runs", async || system.task_status(&task_id).await["status"] == "running").await;
 
     system.backend.signal(Signal::TERM);
 
-    expect_demo_task(&mut client, &task_id, 20, "Test task completed").await;
+    expect_demo_task(&mut client, &task_id, 16, "Test task completed").await;
     let exit = system.backend.wait_exit().await;
     assert_eq!(exit.code, Some(0), "{}", exit.output);
 }

@@ -55,6 +55,9 @@ pub(crate) async fn expect_demo_task(client: &mut Client, task_id: &str, steps: 
 }
 
 /// All events of a `demo_task`, in order.
+///
+/// Steps are a power of two where it matters: each `i/n` is then exact in decimal, and equal after
+/// it was written and read.
 pub(crate) fn demo_task_events(steps: u64, message: &str) -> Vec<TaskEvent> {
     let progress =
         |text: String, value: f64| TaskEvent::new("progress_update", json!({ "text": text, "value": value }));

@@ -19,11 +19,11 @@ async fn connection_open_comes_first() {
 #[tokio::test]
 async fn progress_events_arrive_in_order() {
     let system = System::start().await;
-    let task_id = system.start_task("demo_task", json!({ "steps": 10, "delay": 0.01 })).await;
+    let task_id = system.start_task("demo_task", json!({ "steps": 8, "delay": 0.01 })).await;
     let mut client = system.watch(&task_id).await;
     expect_connection_open(&mut client).await;
 
-    for expected in demo_task_events(10, "Test task completed") {
+    for expected in demo_task_events(8, "Test task completed") {
         assert_eq!(next_task_event(&mut client, &task_id).await, expected);
     }
 }
@@ -71,10 +71,10 @@ async fn a_clients_leaving_reaches_the_backend() {
 #[tokio::test]
 async fn a_second_client_replaces_the_first_and_gets_the_story_and_the_ending() {
     let system = System::start().await;
-    let task_id = system.start_task("demo_task", json!({ "steps": 30, "delay": 0.02 })).await;
+    let task_id = system.start_task("demo_task", json!({ "steps": 32, "delay": 0.02 })).await;
     let mut first = system.watch(&task_id).await;
     expect_connection_open(&mut first).await;
-    let story = demo_task_events(30, "Test task completed");
+    let story = demo_task_events(32, "Test task completed");
     for expected in &story[..5] {
         assert_eq!(&next_task_event(&mut first, &task_id).await, expected);
     }
@@ -92,7 +92,7 @@ async fn a_second_client_replaces_the_first_and_gets_the_story_and_the_ending() 
         assert_eq!(data(&event)["data"], expected.next().expect("not all of it").data);
     }
     assert_eq!(first.end().await, sse_gateway_testkit::End::Clean);
-    expect_demo_task(&mut second, &task_id, 30, "Test task completed").await;
+    expect_demo_task(&mut second, &task_id, 32, "Test task completed").await;
     system.wait_active_connections("task", 0).await;
 }
 
