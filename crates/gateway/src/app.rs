@@ -129,7 +129,7 @@ fn share(config: Config) -> (Arc<Shared>, Vec<mpsc::Receiver<crate::shard::Comma
         .unzip();
     let shared = Shared {
         places: Semaphore::new(config.streams.max.min(Semaphore::MAX_PERMITS)),
-        callbacks: Semaphore::new(config.callback.concurrent_max.min(Semaphore::MAX_PERMITS)),
+        callbacks: Arc::new(Semaphore::new(config.callback.concurrent_max.min(Semaphore::MAX_PERMITS))),
         draining: CancellationToken::new(),
         closing: CancellationToken::new(),
         callbacks_running: TaskTracker::new(),

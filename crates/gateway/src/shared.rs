@@ -1,5 +1,6 @@
 //! What all threads of a gateway share.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
@@ -22,7 +23,7 @@ pub(crate) struct Shared {
     /// disconnect is issued, so that disconnects waiting for a slow backend are bounded too.
     pub(crate) places: Semaphore,
     /// Places for callbacks, first come, first served.
-    pub(crate) callbacks: Semaphore,
+    pub(crate) callbacks: Arc<Semaphore>,
     /// Connects and disconnects that a shutdown waits for.
     pub(crate) callbacks_running: TaskTracker,
     /// Told when the outboxes hold more than they may, all together.

@@ -22,7 +22,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::callbacks::{Callbacks, Target};
-use crate::connect;
+use crate::connect::{self, Disconnects};
 use crate::listener::{Accepted, Taken, serve};
 use crate::shard::{self, Command, Driver, Ended, Turn};
 use crate::shared::Shared;
@@ -35,6 +35,7 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     /// `None` without `CALLBACK_URL`.
     pub(crate) callbacks: Option<Callbacks>,
+    pub(crate) disconnects: Disconnects,
     index: usize,
     driver: RefCell<Driver>,
     /// Wakes the driver's loop when a task has given the engine something to do.
@@ -54,10 +55,19 @@ pub(crate) fn run(
     LocalSet::new().block_on(&runtime, async move {
         let driver = RefCell::new(Driver::new(limits, Instant::now())?);
         let callbacks = target.map(Callbacks::new);
-        let worker = Rc::new(Worker { shared, callbacks, index, driver, work: Notify::new() });
+        let worker = Rc::new(Worker {
+            shared,
+            callbacks,
+            disconnects: Disconnects::default(),
+            index,
+            driver,
+            work: Notify::new(),
+        });
+        let issuing = spawn_local(connect::issue_all(Rc::clone(&worker)));
         let accepting = spawn_local(accept(Rc::clone(&worker), connections));
         let drained = worker.drive(inbox).await;
         accepting.abort();
+        issuing.abort();
         drained
     })
 }
@@ -149,7 +159,7 @@ impl Worker {
     }
 
     /// Tells the other threads what this shard holds, and the backend who has gone.
-    fn settle(self: &Rc<Self>) {
+    fn settle(&self) {
         let (ended, bytes) = {
             let mut driver = self.driver.borrow_mut();
             (driver.take_ended(), driver.outbox_bytes())
@@ -161,11 +171,8 @@ impl Worker {
         for ended in ended {
             match ended {
                 Ended::Forgotten => self.shared.places.add_permits(1),
-                Ended::Disconnected { token, reason, opened, request } => {
-                    let worker = Rc::clone(self);
-                    self.shared.callbacks_running.spawn_local(async move {
-                        connect::tell_disconnect(&worker, token, reason, opened, &request).await;
-                    });
+                Ended::Disconnected(disconnect) => {
+                    self.disconnects.add(disconnect, self.shared.callbacks_running.token());
                 }
             }
         }

@@ -117,7 +117,9 @@ impl Callbacks {
     /// Posts a body; takes the configured time at most, connecting and the answer's body included.
     pub(crate) async fn post(&self, body: Bytes) -> Outcome {
         let seen = Rc::new(Cell::new(false));
-        tokio::time::timeout(self.target.timeout, self.exchange(body, &seen))
+        // Boxed: thousands may wait for their place with the future of this one inside them.
+        let exchange = Box::pin(self.exchange(body, &seen));
+        tokio::time::timeout(self.target.timeout, exchange)
             .await
             .unwrap_or_else(|_| Outcome::TimedOut { seen: seen.get() })
     }

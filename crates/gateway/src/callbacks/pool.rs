@@ -1,8 +1,11 @@
 //! Connections that wait for the next callback.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
+
+use tokio::task::spawn_local;
 
 use super::connection::Connection;
 
@@ -14,12 +17,16 @@ const CONNECTIONS_MAX: usize = 64;
 
 /// Idle connections, the most recently used last.
 #[derive(Debug, Default)]
-pub(super) struct Pool(RefCell<VecDeque<(Instant, Connection)>>);
+pub(super) struct Pool {
+    idle: RefCell<VecDeque<(Instant, Connection)>>,
+    /// Whether a task is there that closes what has become stale.
+    swept: Cell<bool>,
+}
 
 impl Pool {
     /// Takes the connection that was idle for the shortest time.
     pub(super) fn take(&self) -> Option<Connection> {
-        let mut idle = self.0.borrow_mut();
+        let mut idle = self.idle.borrow_mut();
         drop_stale(&mut idle);
         while let Some((_, connection)) = idle.pop_back() {
             if connection.is_usable() {
@@ -30,17 +37,30 @@ impl Pool {
     }
 
     /// Keeps a connection whose last answer was read to its end.
-    pub(super) fn put(&self, connection: Connection) {
-        let mut idle = self.0.borrow_mut();
+    pub(super) fn put(self: &Rc<Self>, connection: Connection) {
+        let mut idle = self.idle.borrow_mut();
         drop_stale(&mut idle);
         if connection.is_usable() && idle.len() < CONNECTIONS_MAX {
             idle.push_back((Instant::now(), connection));
+            if !self.swept.replace(true) {
+                spawn_local(Rc::clone(self).sweep());
+            }
         }
+    }
+
+    /// Closes what becomes stale, until nothing is left.
+    async fn sweep(self: Rc<Self>) {
+        loop {
+            let Some(oldest) = self.idle.borrow().front().map(|(since, _)| *since) else { break };
+            tokio::time::sleep_until((oldest + IDLE_MAX).into()).await;
+            drop_stale(&mut self.idle.borrow_mut());
+        }
+        self.swept.set(false);
     }
 }
 
 fn drop_stale(idle: &mut VecDeque<(Instant, Connection)>) {
-    while idle.front().is_some_and(|(since, _)| since.elapsed() > IDLE_MAX) {
+    while idle.front().is_some_and(|(since, _)| since.elapsed() >= IDLE_MAX) {
         idle.pop_front();
     }
 }

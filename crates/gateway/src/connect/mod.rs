@@ -25,7 +25,7 @@ use crate::listener::Handoff;
 use crate::reply;
 use crate::worker::Worker;
 
-pub(crate) use disconnect::tell as tell_disconnect;
+pub(crate) use disconnect::{Disconnects, issue_all};
 
 /// How long a client's input is discarded after its stream's end was written.
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);

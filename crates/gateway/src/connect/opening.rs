@@ -58,6 +58,8 @@ pub(super) async fn open(
         handoff: Rc::clone(&handoff),
         worker: Rc::clone(&worker),
     };
+    // The request holds the buffer that its head was read into.
+    drop(request);
     handoff.begin();
     let presence = Presence { key: opening.key, handoff: Rc::clone(&handoff), worker: Rc::clone(&worker) };
     let (refuse, refused) = oneshot::channel();

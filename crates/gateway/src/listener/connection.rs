@@ -166,7 +166,8 @@ pub(crate) async fn serve(accepted: Accepted, worker: Rc<Worker>) {
         .await
     };
     let parts = connection.into_parts();
-    finish(left, parts.io.into_inner(), &parts.read_buf, &wire).await;
+    // Boxed: thousands of connections wait in this function, few are ever in that one.
+    Box::pin(finish(left, parts.io.into_inner(), &parts.read_buf, &wire)).await;
 }
 
 fn expired(wire: &Wire, mut sleep: Pin<&mut tokio::time::Sleep>, cx: &mut Context<'_>) -> Poll<Left> {

@@ -39,9 +39,18 @@ pub(crate) struct Driver {
 #[derive(Debug)]
 pub(crate) enum Ended {
     /// The backend must be told.
-    Disconnected { token: Token, reason: CloseReason, opened: bool, request: Box<str> },
+    Disconnected(Disconnect),
     /// It was refused.
     Forgotten,
+}
+
+/// An accepted stream that has ended.
+#[derive(Debug)]
+pub(crate) struct Disconnect {
+    pub(crate) token: Token,
+    pub(crate) reason: CloseReason,
+    pub(crate) opened: bool,
+    pub(crate) request: Box<str>,
 }
 
 /// Whether a turn left work behind.
@@ -189,7 +198,7 @@ impl Driver {
             Effect::Release(key) => self.sockets.release(key),
             Effect::Cut(key) => self.sockets.cut(key),
             Effect::Disconnect { token, reason, opened, request } => {
-                self.ended.push(Ended::Disconnected { token, reason, opened, request });
+                self.ended.push(Ended::Disconnected(Disconnect { token, reason, opened, request }));
             }
             Effect::Forget(_) => self.ended.push(Ended::Forgotten),
         }

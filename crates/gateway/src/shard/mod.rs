@@ -7,7 +7,7 @@
 mod driver;
 mod sockets;
 
-pub(crate) use driver::{Driver, Ended, Turn};
+pub(crate) use driver::{Disconnect, Driver, Ended, Turn};
 
 use sse_gateway_engine::{Census, Sent, Tally};
 use sse_gateway_protocol::Token;
