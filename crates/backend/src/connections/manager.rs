@@ -155,6 +155,12 @@ impl ConnectionManager {
         self.0.state().registry.connected_services().filter(|name| *name == service).count()
     }
 
+    /// Gives what a client who connects now would get.
+    #[cfg(test)]
+    pub(crate) fn retained(&self, identifier: &Identifier) -> Vec<crate::Event> {
+        self.0.state().registry.retained(identifier)
+    }
+
     pub(crate) async fn gateway_answers(&self) -> bool {
         self.0.gateway.is_healthy().await
     }

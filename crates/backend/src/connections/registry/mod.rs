@@ -248,6 +248,12 @@ impl Registry {
         self.lanes.values().any(Lane::is_busy)
     }
 
+    #[cfg(test)]
+    pub(crate) fn retained(&self, identifier: &Identifier) -> Vec<crate::Event> {
+        let batch = self.lanes.get(identifier).and_then(|lane| lane.memory.batch(0, usize::MAX, usize::MAX));
+        batch.into_iter().flat_map(|batch| batch.events).map(|event| (*event).clone()).collect()
+    }
+
     fn room(&self) -> usize {
         self.ledger.settings.retained_bytes_max.saturating_sub(self.retained_bytes)
     }
