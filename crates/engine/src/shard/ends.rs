@@ -91,14 +91,9 @@ impl Shard {
         let Life::Open { outbox, heartbeat } = &mut stream.life else { return };
         let place = *heartbeat;
         let outbox = std::mem::replace(outbox, Outbox::new(Framing::Chunked));
-        let flowing = outbox.pace() == Pace::Flowing;
         self.streams.enter(key, Life::Ending { outbox });
         self.leave_wheel(place);
         self.push(key, Frame::last_chunk());
-        if flowing {
-            // An unframed stream has no last chunk: its end must be noticed with nothing to write.
-            self.queue_flush(key);
-        }
     }
 
     /// Everything is written: the disconnect goes out, and only the draining is left.

@@ -108,6 +108,9 @@ impl Shard {
     }
 
     /// Puts a frame into the outbox of a stream with a socket and sees to its writing.
+    ///
+    /// A frame of no bytes, the last chunk of an unframed stream, asks for a flush too: the end is
+    /// noticed when a write has left nothing.
     pub(super) fn push(&mut self, key: Key, frame: Frame) {
         let Some(outbox) = self.outbox_mut(key) else { return };
         let before = outbox.bytes();

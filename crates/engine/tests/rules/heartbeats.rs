@@ -17,6 +17,7 @@ fn beats(world: &World, client: Client) -> usize {
 fn next_beat(world: &mut World, client: Client) -> Duration {
     let (start, heard) = (world.now, beats(world, client));
     while beats(world, client) == heard {
+        assert!(world.now < start + INTERVAL * 3, "no heartbeat in three intervals");
         let deadline = world.shard.next_deadline().expect("a heartbeat is due");
         world.advance(deadline.since_origin() - world.now.since_origin());
     }
