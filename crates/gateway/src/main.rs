@@ -9,6 +9,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use cli::Request;
 
+/// glibc keeps what a burst of connects has freed between the small allocations of their streams;
+/// jemalloc gives whole pages back (docs/decisions/0006-memory.md has the figures).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     match cli::read(std::env::args_os()) {
         Request::Run(config) => run(*config),
