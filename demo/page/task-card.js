@@ -34,7 +34,7 @@ export class TaskCard {
     this.#action("again").addEventListener("click", () => this.watch());
     this.#action("cancel").addEventListener("click", () => this.#cancel());
     this.#action("remove").addEventListener("click", onRemove);
-    this.#show("pending", "Waiting for its turn");
+    this.#show("pending", "Nothing heard of it yet");
   }
 
   /** Opens the task's stream, also to take it back from another tab. */

@@ -24,7 +24,7 @@ async fn a_running_task_may_end_before_the_backend_does() {
 
 #[tokio::test]
 async fn a_task_that_does_not_end_within_the_budget_is_cancelled_and_its_client_told() {
-    let mut system = System::start_with(&[("SHUTDOWN_SECONDS", "1")]).await;
+    let mut system = System::start_with(&[("SHUTDOWN_SECONDS", "3")]).await;
     let task_id = system.start_endless_task().await;
     let mut client = system.watch(&task_id).await;
     expect_connection_open(&mut client).await;
