@@ -24,6 +24,7 @@ async fn a_connection_that_was_idle_for_over_a_second_is_not_reused() {
     let (callbacks, gateway) = start().await;
     let _first = gateway.open("/").await;
     let old = callbacks.next_connect().await.connection;
+    // Idling is what is tested: real time is the stimulus, nothing synchronises on it.
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     let _second = gateway.open("/").await;
     assert_ne!(callbacks.next_connect().await.connection, old);
