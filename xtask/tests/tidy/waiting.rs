@@ -18,6 +18,10 @@ fn no_thread_sleeps_and_every_queue_has_a_bound() {
 fn a_sleep_in_a_test_says_what_it_is_for() {
     let mut broken = Vec::new();
     for file in tree::files(&["rs"]).iter().filter(|file| is_of_a_test(&file.path)) {
+        // In virtual time a sleep takes no time and nothing races with it.
+        if file.text.contains("start_paused = true") {
+            continue;
+        }
         let mut before = "";
         for (line, number) in file.text.lines().zip(1..) {
             let explained = line.contains("//") || before.trim_start().starts_with("//");
