@@ -3,7 +3,7 @@
 //! They only start other programs, in order, and tell how long each took; every rule that they
 //! check lives in a test, a lint or `deny.toml`. Read `plan.rs` next.
 
-mod browser;
+mod machine;
 mod plan;
 mod run;
 

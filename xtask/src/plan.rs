@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::browser;
+use crate::machine;
 use crate::run::{Failure, Run, succeeds};
 
 /// Every test of the workspace.
 pub(crate) fn test(run: &mut Run) -> Result<(), Failure> {
-    let browser = browser::provide(run);
+    machine::provide_make(run)?;
+    let browser = machine::provide_browser(run);
     // Tests of one package start the binaries of others, which `cargo test` alone does not build.
     run.step("binaries", cargo().args(["build", "--workspace", "--bins"]))?;
     let mut tests = cargo();
@@ -40,6 +41,7 @@ fn documentation() -> Command {
 
 /// The black-box suite against the release binary.
 pub(crate) fn blackbox(run: &mut Run) -> Result<(), Failure> {
+    machine::provide_make(run)?;
     run.step("release binary", cargo().args(["build", "--release", "--package", "sse-gateway"]))?;
     let suite = ["test", "--package", "sse-gateway", "--test", "protocol"];
     run.step("black-box suite", cargo().args(suite).env("SSE_GATEWAY_BIN", release_binary()))

@@ -10,11 +10,17 @@ pub(crate) struct Run {
     left_out: Vec<String>,
 }
 
-/// The step that ended the run, with the command that repeats it.
+/// The step that ended the run, with the command that repeats or mends it.
 pub(crate) struct Failure {
     step: String,
     cause: String,
     repeat: String,
+}
+
+impl Failure {
+    pub(crate) fn new(step: &str, cause: impl Into<String>, repeat: &str) -> Self {
+        Self { step: step.to_owned(), cause: cause.into(), repeat: repeat.to_owned() }
+    }
 }
 
 impl Run {
@@ -38,7 +44,7 @@ impl Run {
             Ok(status) => status.to_string(),
             Err(error) => error.to_string(),
         };
-        Err(Failure { step: name.to_owned(), cause, repeat })
+        Err(Failure::new(name, cause, &repeat))
     }
 
     /// Notes what this run does without, for the report at its end.
@@ -64,7 +70,7 @@ impl Run {
                 ExitCode::SUCCESS
             }
             Err(Failure { step, cause, repeat }) => {
-                eprintln!("FAILED: {step} ({cause})\nRepeat it with: {repeat}");
+                eprintln!("FAILED: {step} ({cause})\nTo do it by hand: {repeat}");
                 ExitCode::FAILURE
             }
         }
