@@ -8,6 +8,7 @@ mod dependencies;
 mod files;
 mod layers;
 mod links;
+mod metrics;
 mod sizes;
 mod tree;
 mod waiting;
