@@ -1,0 +1,229 @@
+//! One backend behind axum, one gateway, and the wire between them.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+use sse_gateway_backend::connections::Delivery;
+use sse_gateway_backend::services::tasks::{Progress, Task, TaskError, TaskId, TaskSettings};
+use sse_gateway_backend::services::versions::Version;
+use sse_gateway_backend::{Backend, Secret, Settings};
+use sse_gateway_testkit::original::Original;
+use sse_gateway_testkit::{Client, Delivered, End, Endpoint, Gateway, eventually};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::relay::Relay;
+
+pub(crate) struct Stage {
+    pub(crate) backend: Backend,
+    pub(crate) gateway: AnyGateway,
+    /// Between the backend and the gateway's internal routes.
+    pub(crate) relay: Relay,
+    pub(crate) callback_url: String,
+    server: JoinHandle<()>,
+}
+
+pub(crate) enum AnyGateway {
+    Original(Original),
+    Ours(Box<Gateway>),
+}
+
+impl AnyGateway {
+    pub(crate) fn is_original(&self) -> bool {
+        matches!(self, AnyGateway::Original(_))
+    }
+
+    pub(crate) async fn start_like(&self, callback_url: &str) -> Self {
+        match self {
+            AnyGateway::Original(_) => Self::original(callback_url).await,
+            AnyGateway::Ours(_) => Self::ours(callback_url).await,
+        }
+    }
+
+    async fn original(callback_url: &str) -> Self {
+        Self::Original(Original::start([("CALLBACK_URL", callback_url)]).await)
+    }
+
+    async fn ours(callback_url: &str) -> Self {
+        Self::Ours(Box::new(Gateway::start([("CALLBACK_URL", callback_url)]).await))
+    }
+}
+
+impl Endpoint for AnyGateway {
+    fn address(&self) -> SocketAddr {
+        match self {
+            AnyGateway::Original(gateway) => gateway.address(),
+            AnyGateway::Ours(gateway) => gateway.address(),
+        }
+    }
+}
+
+impl Stage {
+    pub(crate) async fn with_the_original() -> Self {
+        let (listener, callback_url) = listen().await;
+        let gateway = AnyGateway::original(&callback_url).await;
+        Self::build(listener, callback_url, gateway).await
+    }
+
+    pub(crate) async fn with_ours() -> Self {
+        let (listener, callback_url) = listen().await;
+        let gateway = AnyGateway::ours(&callback_url).await;
+        Self::build(listener, callback_url, gateway).await
+    }
+
+    async fn build(listener: TcpListener, callback_url: String, gateway: AnyGateway) -> Self {
+        let relay = Relay::start(gateway.address()).await;
+        let mut settings = Settings::from_variables(|_| None).expect("defaults");
+        settings.gateway.url = format!("http://{}", relay.address()).parse().expect("a URL");
+        settings.callback.secret = Secret::parse(SECRET);
+        settings.callback.production = true;
+        settings.tasks = TaskSettings { running_max: 200, ..settings.tasks };
+        let backend = Backend::start(settings).expect("starts");
+        let app = backend.callback_router();
+        let server = tokio::spawn(async move { axum::serve(listener, app).await.expect("serves") });
+        Self { backend, gateway, relay, callback_url, server }
+    }
+
+    /// Opens a stream and takes its `connection_open`.
+    pub(crate) async fn open(&self, target: &str) -> Client {
+        let mut client = self.gateway.open(target).await;
+        let first = client.next_event().await;
+        assert_eq!(
+            (first.name.as_str(), first.data.as_str()),
+            ("connection_open", r#"{"status":"connected"}"#)
+        );
+        client
+    }
+
+    pub(crate) async fn watch(&self, task_id: TaskId) -> Client {
+        self.open(&format!("/api/sse/tasks?task_id={task_id}")).await
+    }
+
+    pub(crate) async fn listen_for_versions(&self, request_id: &str) -> Client {
+        self.open(&format!("/api/sse/utils/version?request_id={request_id}")).await
+    }
+
+    pub(crate) async fn announce(&self, request_id: &str, version: &str) -> Delivery {
+        let version = Version { version: version.into(), changelog: None };
+        self.backend.versions().announce(request_id, &version).await.expect("takes it")
+    }
+
+    pub(crate) fn submit<F, O>(&self, work: F) -> TaskId
+    where
+        F: Fn(Progress, CancellationToken) -> O + Send + Sync + 'static,
+        O: Future<Output = Result<Value, TaskError>> + Send + 'static,
+    {
+        self.backend.tasks().submit(Box::new(Work(work))).expect("taken")
+    }
+
+    /// Makes the gateway unreachable for the backend, and waits until the backend has noticed.
+    pub(crate) async fn lose_the_gateway(&mut self) {
+        self.relay.take_down().await;
+        // This uses up the pooled connection, on which a send would have an unknown outcome.
+        eventually("the gateway is away", async || !self.backend.readiness().await.gateway_reachable).await;
+    }
+
+    /// Counts the connects so far, replacing ones included.
+    pub(crate) fn connects(&self, service: &str) -> u32 {
+        let metrics = self.backend.metrics_text();
+        let count = |action: &str| {
+            let label =
+                format!("sse_gateway_connections_total{{service=\"{service}\",action=\"{action}\"}} ");
+            let figure = metrics.lines().find_map(|line| line.strip_prefix(&label));
+            figure.map_or(0, |figure| figure.parse().expect("a number"))
+        };
+        count("connect") + count("replace")
+    }
+
+    /// Waits until this many identifiers of a service have a live stream.
+    pub(crate) async fn wait_connected(&self, service: &str, count: usize) {
+        let line = format!("sse_gateway_active_connections{{service=\"{service}\"}} {count}\n");
+        eventually(&line, async || self.backend.metrics_text().contains(&line)).await;
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+    let address = listener.local_addr().expect("a bound socket");
+    (listener, format!("http://{address}/api/sse/callback?secret={SECRET}"))
+}
+
+const SECRET: &str = "s3cret";
+
+struct Work<F>(F);
+
+#[async_trait::async_trait]
+impl<F, O> Task for Work<F>
+where
+    F: Fn(Progress, CancellationToken) -> O + Send + Sync + 'static,
+    O: Future<Output = Result<Value, TaskError>> + Send + 'static,
+{
+    async fn run(&self, progress: &Progress, cancel: &CancellationToken) -> Result<Value, TaskError> {
+        (self.0)(progress.clone(), cancel.clone()).await
+    }
+}
+
+/// Lets a task go on step by step: `wait(n)` returns once `advance(n)` or more was called.
+#[derive(Clone)]
+pub(crate) struct Steps(watch::Sender<u32>);
+
+impl Steps {
+    pub(crate) fn new() -> Self {
+        Self(watch::Sender::new(0))
+    }
+
+    pub(crate) fn advance(&self, to: u32) {
+        self.0.send_replace(to);
+    }
+
+    pub(crate) async fn wait(&self, for_step: u32) {
+        self.0.subscribe().wait_for(|step| *step >= for_step).await.expect("the sender is held");
+    }
+}
+
+/// The type of a `task_event` and its data, or another event's name and data.
+pub(crate) fn told(event: &Delivered) -> (String, Value) {
+    let data: Value = serde_json::from_str(&event.data).expect("JSON");
+    match event.name.as_str() {
+        "task_event" => (data["event_type"].as_str().expect("a type").into(), data["data"].clone()),
+        name => (name.into(), data),
+    }
+}
+
+/// Takes the whole story up to the end, and checks that the end is clean.
+pub(crate) async fn story(client: &mut Client) -> Vec<(String, Value)> {
+    let mut story = Vec::new();
+    loop {
+        let event = told(&client.next_event().await);
+        let closes = event.0 == "connection_close";
+        story.push(event);
+        if closes {
+            assert_eq!(client.end().await, End::Clean);
+            return story;
+        }
+    }
+}
+
+pub(crate) fn types(story: &[(String, Value)]) -> Vec<&str> {
+    story.iter().map(|(event_type, _)| event_type.as_str()).collect()
+}
+
+pub(crate) async fn next_version(client: &mut Client) -> String {
+    let event = client.next_event().await;
+    assert_eq!(event.name, "version");
+    let version: Version = serde_json::from_str(&event.data).expect("a version");
+    version.version
+}
+
+pub(crate) fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

@@ -1,0 +1,92 @@
+//! When the wire or the gateway fails.
+
+use serde_json::{Value, json};
+use sse_gateway_backend::connections::Delivery;
+use sse_gateway_testkit::{End, Endpoint as _, eventually};
+use tokio::time::Instant;
+
+use crate::stage::{Steps, next_version, seconds, story, told, types};
+
+on_both_gateways! {
+    async fn while_the_gateway_cannot_be_reached_events_wait_and_then_arrive_in_order(mut_stage: Stage) {
+        let mut stage = mut_stage;
+        let steps = Steps::new();
+        let task_steps = steps.clone();
+        let task_id = stage.submit(move |progress, _| {
+            let steps = task_steps.clone();
+            async move {
+                for n in 1..=3_u32 {
+                    steps.wait(n).await;
+                    progress.report(n.to_string(), 0.5)?;
+                }
+                Ok(Value::Null)
+            }
+        });
+        let mut client = stage.watch(task_id).await;
+        assert_eq!(told(&client.next_event().await).0, "task_started");
+        stage.lose_the_gateway().await;
+        steps.advance(3);
+        let not_taken = "sse_gateway_events_sent_total{service=\"task\",status=\"not_taken\"}";
+        eventually(not_taken, async || stage.backend.metrics_text().contains(not_taken)).await;
+        stage.relay.bring_up();
+        let story = story(&mut client).await;
+        let texts: Vec<_> = story.iter().filter_map(|(_, data)| data["text"].as_str()).collect();
+        assert_eq!(texts, ["1", "2", "3"]);
+        assert_eq!(types(&story)[3..], ["task_completed", "connection_close"]);
+    }
+
+    async fn a_version_for_a_gateway_that_cannot_be_reached_is_queued_and_arrives_later(mut_stage: Stage) {
+        let mut stage = mut_stage;
+        let mut client = stage.listen_for_versions("r").await;
+        stage.lose_the_gateway().await;
+        assert_eq!(stage.announce("r", "1").await, Delivery::Queued);
+        stage.relay.bring_up();
+        assert_eq!(next_version(&mut client).await, "1");
+        assert!(stage.backend.readiness().await.gateway_reachable);
+    }
+
+    async fn after_a_send_with_unknown_outcome_the_stream_is_closed_and_the_next_one_gets_the_event(stage: Stage) {
+        let mut client = stage.listen_for_versions("r").await;
+        stage.relay.set_mute(true);
+        let started = Instant::now();
+        assert_eq!(stage.announce("r", "1").await, Delivery::Queued);
+        assert!(started.elapsed() < seconds(3), "it waits for the send, at most its 2 s");
+        stage.relay.set_mute(false);
+        // The gateway has taken it, which the backend cannot know.
+        assert_eq!(next_version(&mut client).await, "1");
+        assert_eq!(client.end().await, End::Clean);
+        let mut client = stage.listen_for_versions("r").await;
+        assert_eq!(next_version(&mut client).await, "1");
+    }
+
+    async fn a_stream_of_a_gateway_that_was_killed_is_given_up_at_its_404_and_nothing_is_lost(mut_stage: Stage) {
+        let mut stage = mut_stage;
+        let _client = stage.listen_for_versions("r").await;
+        let successor = stage.gateway.start_like(&stage.callback_url).await;
+        stage.relay.lead_to(successor.address());
+        drop(std::mem::replace(&mut stage.gateway, successor));
+        // The stand-in's drop is noticed as a client's leaving; a killed process tells nothing.
+        assert_eq!(stage.announce("r", "1").await, Delivery::Queued);
+        stage.wait_connected("version", 0).await;
+        let mut client = stage.listen_for_versions("r").await;
+        assert_eq!(next_version(&mut client).await, "1");
+    }
+
+    async fn an_ending_while_the_client_is_away_waits_for_it(stage: Stage) {
+        let steps = Steps::new();
+        let task_steps = steps.clone();
+        let task_id = stage.submit(move |_, _| {
+            let steps = task_steps.clone();
+            async move {
+                steps.wait(1).await;
+                Ok(json!("done"))
+            }
+        });
+        let client = stage.watch(task_id).await;
+        drop(client);
+        stage.wait_connected("task", 0).await;
+        steps.advance(1);
+        let mut client = stage.watch(task_id).await;
+        assert_eq!(types(&story(&mut client).await), ["task_started", "task_completed", "connection_close"]);
+    }
+}
