@@ -73,9 +73,10 @@ fn serve(name: &str, gateway_url: &str) -> Response {
     let Some((_, content_type, content)) = FILES.iter().find(|(known, ..)| *known == name) else {
         return ApiError::not_found().into_response();
     };
+    let gateway = origin(gateway_url);
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-         connect-src 'self' {gateway_url}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+         connect-src 'self' {gateway}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
     let headers: [(HeaderName, &str); 5] = [
         (CONTENT_TYPE, content_type),
@@ -101,21 +102,20 @@ impl Page {
     }
 }
 
-/// Takes the port off a `Host` header; `None` for what is no plain name or address.
+/// Takes the port off a `Host` header; `None` for what is no plain name or IPv4 address.
 ///
-/// The name goes into a security policy, so nothing may be in it that means something there.
+/// The name goes into a security policy, so nothing may be in it that means something there; and a
+/// policy cannot name an IPv6 address, so a page under `[::1]` reaches the gateway by its name.
 fn host_name(host: &str) -> Option<&str> {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let plain = |text: &str, extra: &[u8]| {
-        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || extra.contains(&byte))
-    };
-    match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(address) => plain(address, b":.").then_some(name),
-        None => plain(name, b"-._").then_some(name),
-    }
+    let name = host.split_once(':').map_or(host, |(name, _port)| name);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    (!name.is_empty() && name.bytes().all(plain)).then_some(name)
+}
+
+/// Takes the path off a URL: a policy that names one means that path alone.
+fn origin(url: &str) -> &str {
+    let path = url.match_indices('/').nth(2).map_or(url.len(), |(at, _)| at);
+    &url[..path]
 }
 
 #[cfg(test)]
@@ -143,6 +143,14 @@ mod tests {
     }
 
     #[test]
+    fn the_policy_names_the_origin_of_a_gateway_below_a_path() {
+        let page = Page { gateway: PublicGateway::At("https://example.org/sse".into()), testing: true };
+        let response = serve("index.html", &page.gateway_url(&HeaderMap::new()));
+        let policy = response.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.contains("connect-src 'self' https://example.org;"), "{policy}");
+    }
+
+    #[test]
     fn the_gateway_is_on_the_host_under_which_the_page_was_opened() {
         let page = Page { gateway: PublicGateway::OnPort(3000), testing: true };
         let url = |host: &str| {
@@ -153,8 +161,7 @@ mod tests {
         assert_eq!(url("localhost:3001"), "http://localhost:3000");
         assert_eq!(url("127.0.0.1:3001"), "http://127.0.0.1:3000");
         assert_eq!(url("demo.example"), "http://demo.example:3000");
-        assert_eq!(url("[::1]:3001"), "http://[::1]:3000");
-        for host in ["", "a b", "a;script-src *", "a'b", "*", "[::1", "a/b:1"] {
+        for host in ["", "a b", "a;script-src *", "a'b", "*", "[::1]:3001", "a/b:1"] {
             assert_eq!(url(host), "http://localhost:3000", "{host}");
         }
     }

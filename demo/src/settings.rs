@@ -171,9 +171,8 @@ impl Reader<'_> {
         let url = value.trim().trim_end_matches('/');
         let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
         // It goes into the page's security policy, so nothing may be in it that means something there.
-        let plain = |text: &str| {
-            text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/[]%".contains(&byte))
-        };
+        let plain =
+            |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/%".contains(&byte));
         if !rest.is_some_and(|rest| !rest.is_empty() && plain(rest)) {
             self.mistakes.push(format!(
                 "PUBLIC_GATEWAY_URL: must be an http or https URL without a query, but is \"{value}\""
