@@ -3,7 +3,7 @@
 use serde_json::json;
 use sse_gateway_testkit::{Client, End, Endpoint};
 
-use crate::setup::{get, start};
+use crate::setup::{get, open, start};
 
 #[tokio::test]
 async fn an_http_1_0_stream_has_no_framing_and_ends_by_closing() {
@@ -103,4 +103,70 @@ async fn a_get_may_have_a_body() {
     let token = callbacks.next_connect().await.token.clone();
     gateway.sender().event(&token, "x", "").await;
     assert_eq!(client.next_event().await.name, "x");
+}
+
+#[tokio::test]
+async fn a_client_that_floods_its_stream_is_cut_off() {
+    let (callbacks, gateway) = start().await;
+    let (mut client, token) = open(&callbacks, &gateway, "/").await;
+    // It may be cut off while it still sends.
+    let _ = client.try_send("x".repeat(64 << 10)).await;
+    let disconnect = callbacks.disconnect_of(&token).await;
+    assert_eq!((disconnect.reason.as_str(), disconnect.opened), ("error", Some(true)));
+}
+
+#[tokio::test]
+async fn an_http_1_0_client_that_asks_for_keep_alive_gets_an_unframed_stream_all_the_same() {
+    let (callbacks, gateway) = start().await;
+    let mut client = Client::connect(gateway.address()).await;
+    client.send("GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").await;
+    assert_eq!(client.response().await.status(), 200);
+    client.send("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").await;
+    assert_eq!(client.head().await.header("transfer-encoding"), None);
+    assert_eq!(client.next_comment().await, "ok");
+    let token = callbacks.next_connect().await.token.clone();
+    gateway.sender().send(json!({"token": token, "close": true})).await;
+    assert_eq!(client.end().await, End::Clean);
+    assert!(client.received().ends_with(b"\r\n\r\n: ok\n\n"));
+}
+
+#[tokio::test]
+async fn a_connection_serves_on_after_head() {
+    let (_callbacks, gateway) = start().await;
+    let mut client = Client::connect(gateway.address()).await;
+    client.send(["HEAD / HTTP/1.1\r\nHost: gateway.test\r\n\r\n", &get("/", "")].concat()).await;
+    assert_eq!(client.head_only().await.status(), 200);
+    let head = client.head().await;
+    assert_eq!((head.status(), head.header("connection")), (200, Some("close")));
+    assert_eq!(client.next_comment().await, "ok");
+}
+
+#[tokio::test]
+async fn the_absolute_form_names_the_same_routes() {
+    let (callbacks, mut gateway) = start().await;
+    let mut client = Client::connect(gateway.address()).await;
+    client.send(get("http://anything.test/healthz", "")).await;
+    assert_eq!(client.response().await.json(), json!({"status": "ok"}));
+    client.send(get("http://anything.test/internal/nothing", "")).await;
+    assert_eq!(client.response().await.code(), (404, "NOT_FOUND".into()));
+    gateway.stop().await;
+    callbacks.assert_none_left();
+}
+
+#[tokio::test]
+async fn a_sender_that_waits_for_100_continue_gets_it() {
+    let (callbacks, gateway) = start().await;
+    let (mut stream, token) = open(&callbacks, &gateway, "/").await;
+    let body = json!({"token": token, "event": {"data": "x"}}).to_string();
+    let mut client = Client::connect(gateway.address()).await;
+    let head = format!(
+        "POST /internal/send HTTP/1.1\r\nHost: gateway.test\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    client.send(head).await;
+    assert_eq!(client.head_only().await.status(), 100);
+    client.send(body).await;
+    assert_eq!(client.response().await.json(), json!({"status": "ok"}));
+    assert_eq!(stream.next_event().await.data, "x");
 }

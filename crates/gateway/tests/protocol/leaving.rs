@@ -1,6 +1,6 @@
 //! 1.4: clients that leave while the backend is asked.
 
-use sse_gateway_testkit::{Answer, Callbacks, Client, Endpoint, Gate, Gateway, When};
+use sse_gateway_testkit::{Action, Answer, Callbacks, Client, Endpoint, Gate, Gateway, When};
 
 use crate::setup::{open, start_with};
 
@@ -20,6 +20,41 @@ async fn leaves(callbacks: &Callbacks, gateway: &Gateway, answer: Answer, leave:
     callbacks.disconnect_of(&other_token).await;
     gate.open();
     token
+}
+
+#[tokio::test]
+async fn a_client_that_sends_fin_while_the_backend_is_asked_has_left() {
+    let (callbacks, mut gateway) = start_with(&[]).await;
+    let gate = Gate::closed();
+    callbacks.answer(When::connect(), Answer::ok().after(&gate));
+    let mut client = gateway.get("/").await;
+    let token = callbacks.next_connect().await.token.clone();
+    client.half_close().await;
+    gate.open();
+    assert_eq!(callbacks.disconnect_of(&token).await.reason, "client_closed");
+    gateway.stop().await;
+    callbacks.assert_none_left();
+}
+
+/// The backend is not asked for it any more, or it is told of the end.
+#[tokio::test]
+async fn a_client_that_leaves_before_its_callback_had_a_place_leaves_nothing_behind() {
+    let (callbacks, mut gateway) = start_with(&[("CALLBACKS_CONCURRENT_MAX", "1")]).await;
+    let gate = Gate::closed();
+    callbacks.answer(When::connect().url("/holds"), Answer::ok().after(&gate));
+    let mut holds = gateway.get("/holds").await;
+    callbacks.wait_in_flight(1).await;
+    for leave in WAYS {
+        leave(gateway.get("/leaves").await);
+    }
+    gate.open();
+    assert_eq!(holds.head().await.status(), 200);
+    gateway.stop().await;
+    let received = callbacks.received();
+    let connects = received.iter().filter(|callback| callback.action == Action::Connect);
+    for connect in connects {
+        assert_eq!(callbacks.disconnects(&connect.token), 1);
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! 1.4: bounds in number.
 
-use sse_gateway_testkit::{Answer, Client, Endpoint, Gate, When};
+use sse_gateway_testkit::{Action, Answer, Client, Endpoint, Gate, When};
 
 use crate::setup::{open, start, start_with};
 
@@ -103,4 +103,25 @@ async fn a_thousand_streams_stand_side_by_side() {
     for (number, (client, _)) in clients.iter_mut().enumerate() {
         assert_eq!(client.next_event().await.data, number.to_string());
     }
+}
+
+/// Waiting for a place is no asking: the second backend call never happened, so nobody is told of its end.
+#[tokio::test]
+async fn a_connect_that_gets_no_place_in_time_was_never_seen() {
+    let settings = [("CALLBACKS_CONCURRENT_MAX", "1"), ("CALLBACK_TIMEOUT_SECONDS", "1")];
+    let (callbacks, mut gateway) = start_with(&settings).await;
+    callbacks.answer(When::connect(), Answer::never());
+    callbacks.answer(When::disconnect(), Answer::ok());
+    let mut clients = [gateway.fetch("/").await, gateway.fetch("/").await, gateway.fetch("/").await];
+    for client in &mut clients {
+        assert_eq!(client.response().await.code(), (504, "GATEWAY_TIMEOUT".into()));
+    }
+    gateway.stop().await;
+    let received = callbacks.received();
+    let connects = received.iter().filter(|callback| callback.action == Action::Connect);
+    let connects: Vec<_> = connects.map(|callback| callback.token.clone()).collect();
+    for token in &connects {
+        assert_eq!(callbacks.disconnects(token), 1);
+    }
+    assert_eq!(received.len(), 2 * connects.len());
 }

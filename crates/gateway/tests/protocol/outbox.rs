@@ -25,7 +25,8 @@ async fn a_slow_reader_is_closed_and_nobody_else_notices() {
     let data = "x".repeat(8_000);
     let mut sent = 0;
     let refusal = loop {
-        let answer = sender.send(json!({"token": stuck_token, "event": {"data": data}})).await;
+        let name = (sent / data.len()).to_string();
+        let answer = sender.send(json!({"token": stuck_token, "event": {"name": name, "data": data}})).await;
         if answer.status() != 200 {
             break answer;
         }
@@ -41,8 +42,11 @@ async fn a_slow_reader_is_closed_and_nobody_else_notices() {
     assert_eq!((disconnect.reason.as_str(), disconnect.opened), ("error", Some(true)));
     let gone = sender.send(json!({"token": stuck_token})).await;
     assert_eq!(gone.code(), (404, "TOKEN_NOT_FOUND".into()));
-    let (bytes, _) = stuck.rest().await;
-    assert!(!bytes.ends_with(b"0\r\n\r\n"), "a cut is no clean end");
+    let (events, end) = stuck.remaining_events().await;
+    assert_ne!(end, End::Clean, "a cut is no clean end");
+    for (number, event) in events.iter().enumerate() {
+        assert_eq!(event.name, number.to_string(), "never thinned: a prefix of what was accepted");
+    }
     assert_eq!(sender.event(&healthy_token, "still here", "").await, "ok");
     assert_eq!(healthy.next_event().await.name, "still here");
 }
@@ -144,4 +148,32 @@ async fn a_reader_that_comes_back_in_time_gets_everything() {
     assert_eq!(client.next_event().await.name, "last");
     assert_eq!(client.end().await, End::Clean);
     assert_eq!(callbacks.next_disconnect().await.reason, "server_closed");
+}
+
+/// Nothing is sent any more, so only the clock can find this one.
+#[tokio::test]
+async fn a_client_that_takes_nothing_of_what_waits_is_cut_off_in_time() {
+    let (callbacks, gateway) = start_with(&[("WRITE_TIMEOUT_SECONDS", "1")]).await;
+    let (_stuck, stuck_token) = open_stuck(&callbacks, &gateway, "/stuck").await;
+    let (mut idle, idle_token) = open(&callbacks, &gateway, "/idle").await;
+    for _ in 0..9 {
+        gateway.sender().event(&stuck_token, "", &"x".repeat(100_000)).await;
+    }
+    let disconnect = callbacks.next_disconnect().await;
+    assert_eq!(disconnect.token, stuck_token);
+    assert_eq!((disconnect.reason.as_str(), disconnect.opened), ("error", Some(true)));
+    assert_eq!(gateway.sender().event(&idle_token, "x", "").await, "ok", "waiting for nothing is no stall");
+    assert_eq!(idle.next_event().await.name, "x");
+}
+
+#[tokio::test]
+async fn an_event_of_exactly_the_bound_fits() {
+    let (callbacks, gateway) = start_with(&[("OUTBOX_BYTES_MAX", "10000")]).await;
+    let (mut client, token) = open(&callbacks, &gateway, "/").await;
+    let data = "x".repeat(10_000 - "data: \n\n".len());
+    let send =
+        async |data: &str| gateway.sender().send(json!({"token": token, "event": {"data": data}})).await;
+    assert_eq!(send(&data).await.status(), 200);
+    assert_eq!(client.next_event().await.data, data);
+    assert_eq!(send(&format!("{data}x")).await.code(), (413, "EVENT_TOO_LARGE".into()));
 }

@@ -143,3 +143,21 @@ async fn unknown_members_are_ignored_and_a_token_alone_does_nothing() {
     assert_eq!(sender.send(body).await.status(), 200);
     assert_eq!(client.next_event().await.data, "x");
 }
+
+#[tokio::test]
+async fn what_is_too_large_is_refused_before_it_is_read() {
+    let (_callbacks, gateway) = start().await;
+    let body = "no json ".repeat(1 << 18);
+    let refusal = gateway.sender().post("/internal/send", "text/plain", body).await;
+    assert_eq!(refusal.code(), (413, "BODY_TOO_LARGE".into()));
+}
+
+/// A text that was cut within a character must not make its whole event undeliverable.
+#[tokio::test]
+async fn half_of_a_surrogate_pair_becomes_the_replacement_character() {
+    let (callbacks, gateway) = start().await;
+    let (mut client, token) = open(&callbacks, &gateway, "/").await;
+    let body = format!(r#"{{"token":"{token}","event":{{"data":"a\ud83d b\ud83d\ude00 \u0000"}}}}"#);
+    assert_eq!(gateway.sender().post("/internal/send", "application/json", body).await.status(), 200);
+    assert_eq!(client.next_event().await.data, "a\u{fffd} b\u{1f600} \0");
+}

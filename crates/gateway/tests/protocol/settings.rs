@@ -134,3 +134,29 @@ async fn a_flag_wins_over_the_environment() {
         exit.output.lines().find(|line| line.to_ascii_uppercase().contains("HEARTBEAT_INTERVAL_SECONDS"));
     assert!(line.is_some_and(|line| line.contains('9')), "{}", exit.output);
 }
+
+#[tokio::test]
+async fn the_environment_wins_over_the_file_and_its_mistakes_are_reported_with_the_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("gateway.toml");
+    let file = |text: &str| {
+        std::fs::write(&path, text).expect("a file");
+        path.to_str().expect("a path in UTF-8").to_owned()
+    };
+    let good = file("heartbeat_interval_seconds = 7\nstreams_max = 11\n");
+    let exit = Gateway::run(&["check", "--config", &good], [("STREAMS_MAX", "13")]).await;
+    assert_eq!(exit.code, Some(0), "{}", exit.output);
+    let shown = |name: &str| {
+        let mut lines = exit.output.lines().filter(|line| line.to_ascii_uppercase().contains(name));
+        lines.next().unwrap_or_else(|| panic!("{name} is not shown: {}", exit.output)).to_owned()
+    };
+    assert!(shown("HEARTBEAT_INTERVAL_SECONDS").contains('7'));
+    assert!(shown("STREAMS_MAX").contains("13"));
+
+    let bad = file("heartbeat_interval_seconds = 0\nno_such_setting = 1\n");
+    let exit = Gateway::run(&["check", "--config", &bad], [("STREAMS_MAX", "many")]).await;
+    assert_eq!(exit.code, Some(1), "{}", exit.output);
+    for name in ["HEARTBEAT_INTERVAL_SECONDS", "NO_SUCH_SETTING", "STREAMS_MAX"] {
+        assert!(exit.output.to_ascii_uppercase().contains(name), "{name}: {}", exit.output);
+    }
+}

@@ -220,6 +220,18 @@ impl Client {
         }
     }
 
+    /// Reads on to the end and gives every event before it.
+    pub async fn remaining_events(&mut self) -> (Vec<Delivered>, End) {
+        let mut events = Vec::new();
+        loop {
+            match within("the next item or the end of a stream", self.poll_item()).await {
+                Ok(Item::Event { event, data, id }) => events.push(Delivered { name: event, data, id }),
+                Ok(_) => {}
+                Err(end) => return (events, end),
+            }
+        }
+    }
+
     /// Waits for the end of the connection and gives what came before it, as bytes.
     pub async fn rest(&mut self) -> (Bytes, End) {
         let end = within("the end of a connection", async {
