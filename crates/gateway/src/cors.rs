@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use http_body_util::Full;
 use hyper::Response;
 
 use crate::config::AllowedOrigins;
+use crate::reply::Body;
 
 /// How long a browser may remember a preflight, in seconds.
 const PREFLIGHT_MAX_AGE: &str = "600";
@@ -58,8 +58,8 @@ impl Cors {
 }
 
 /// Answers OPTIONS: what a stream's request may carry.
-pub(crate) fn preflight() -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
+pub(crate) fn preflight() -> Response<Body> {
+    let mut response = Response::new(Body::whole(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     for (name, value) in [
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD"),

@@ -1,5 +1,6 @@
 //! Ordinary answers: small JSON bodies, and errors of one shape.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
@@ -8,32 +9,33 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::Full;
 use hyper::Response;
-use hyper::body::{Body, Frame, SizeHint};
+use hyper::body::{Frame, SizeHint};
 use sse_gateway_protocol::code::{Code, error_body};
+use tokio::sync::mpsc;
 
 use crate::listener::AnswerGuard;
 
-pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
+pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::whole(body));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 /// Answers an error with its code's own status.
-pub(crate) fn error(code: Code, message: &str) -> Response<Full<Bytes>> {
+pub(crate) fn error(code: Code, message: &str) -> Response<Body> {
     error_with(status(code), code, message)
 }
 
-pub(crate) fn error_with(status: StatusCode, code: Code, message: &str) -> Response<Full<Bytes>> {
+pub(crate) fn error_with(status: StatusCode, code: Code, message: &str) -> Response<Body> {
     json(status, error_body(code, message))
 }
 
-pub(crate) fn not_found() -> Response<Full<Bytes>> {
+pub(crate) fn not_found() -> Response<Body> {
     error(Code::NotFound, "Not found")
 }
 
-pub(crate) fn method_not_allowed(allowed: &'static str) -> Response<Full<Bytes>> {
+pub(crate) fn method_not_allowed(allowed: &'static str) -> Response<Body> {
     let mut response = error(Code::MethodNotAllowed, "Method not allowed");
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     response
@@ -57,35 +59,64 @@ fn status(code: Code) -> StatusCode {
     StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// A body that holds its connection's guard until hyper has taken all of it.
+/// The body of an answer, which holds its connection's guard until hyper has taken all of it.
 #[derive(Debug)]
-pub(crate) struct Guarded {
-    body: Full<Bytes>,
-    _guard: AnswerGuard,
+pub(crate) struct Body {
+    content: Content,
+    guard: Option<AnswerGuard>,
 }
 
-impl Guarded {
-    pub(crate) fn new(body: Full<Bytes>, guard: AnswerGuard) -> Self {
-        Self { body, _guard: guard }
+#[derive(Debug)]
+enum Content {
+    /// All of it is there.
+    Whole(Full<Bytes>),
+    /// It comes in pieces, as somebody writes them; the end of the channel is its end.
+    Pieces(mpsc::Receiver<Bytes>),
+}
+
+impl Body {
+    pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
+        Self { content: Content::Whole(Full::new(bytes.into())), guard: None }
+    }
+
+    pub(crate) fn pieces(receiver: mpsc::Receiver<Bytes>) -> Self {
+        Self { content: Content::Pieces(receiver), guard: None }
+    }
+
+    /// Gives the body its connection's guard.
+    pub(crate) fn guarded(mut self, guard: AnswerGuard) -> Self {
+        self.guard = Some(guard);
+        self
     }
 }
 
-impl Body for Guarded {
+impl hyper::body::Body for Body {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = Infallible;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match &mut self.content {
+            Content::Whole(body) => Pin::new(body).poll_frame(cx),
+            Content::Pieces(receiver) => {
+                receiver.poll_recv(cx).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        match &self.content {
+            Content::Whole(body) => body.is_end_stream(),
+            Content::Pieces(_) => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.content {
+            Content::Whole(body) => body.size_hint(),
+            Content::Pieces(_) => SizeHint::default(),
+        }
     }
 }

@@ -3,14 +3,13 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use sse_gateway_protocol::features;
 
 use crate::listener::Handoff;
+use crate::reply::Body;
 use crate::worker::Worker;
 use crate::{api, connect, internal, reply};
 
@@ -40,7 +39,7 @@ pub(crate) async fn answer(
     peer: Peer,
     handoff: Rc<Handoff>,
     worker: Rc<Worker>,
-) -> Response<Full<Bytes>> {
+) -> Response<Body> {
     let path = request.uri().path();
     let mut response = match (path, peer.port) {
         ("/healthz", _) => healthz(request.method()),
@@ -56,7 +55,7 @@ pub(crate) async fn answer(
     response
 }
 
-async fn inside(request: Request<Incoming>, peer: Peer, worker: &Worker) -> Response<Full<Bytes>> {
+async fn inside(request: Request<Incoming>, peer: Peer, worker: &Rc<Worker>) -> Response<Body> {
     let access = &worker.shared.config.internal.access;
     if let Err((code, message)) = internal::admit(access, peer.address, request.headers()) {
         worker.shared.metrics.send_rejected();
@@ -71,14 +70,14 @@ async fn inside(request: Request<Incoming>, peer: Peer, worker: &Worker) -> Resp
     }
 }
 
-fn healthz(method: &Method) -> Response<Full<Bytes>> {
+fn healthz(method: &Method) -> Response<Body> {
     match *method {
         Method::GET | Method::HEAD => reply::json(StatusCode::OK, r#"{"status":"ok"}"#),
         _ => reply::method_not_allowed("GET, HEAD"),
     }
 }
 
-fn readyz(method: &Method, worker: &Worker) -> Response<Full<Bytes>> {
+fn readyz(method: &Method, worker: &Worker) -> Response<Body> {
     let configured = worker.callbacks.is_some();
     let ready = configured && !worker.shared.draining.is_cancelled();
     match *method {

@@ -15,7 +15,6 @@ use std::time::Instant;
 
 use sse_gateway_engine::{Answer, Key, Limits, Sent};
 use sse_gateway_protocol::Token;
-use sse_gateway_protocol::sse::Frame;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -24,7 +23,7 @@ use tokio::task::{LocalSet, spawn_local};
 use crate::callbacks::{Callbacks, Target};
 use crate::connect::{self, Disconnects};
 use crate::listener::{Accepted, Taken, serve};
-use crate::shard::{self, Command, Driver, Ended, Turn};
+use crate::shard::{self, Command, Driver, Ended, Turn, Wanted};
 use crate::shared::Shared;
 
 /// How many commands are taken before sockets get their turn.
@@ -142,9 +141,12 @@ impl Worker {
         let mut driver = self.driver.borrow_mut();
         // Whoever asked may be gone by now; the answer then interests nobody.
         match command {
-            Command::Send { token, frame, close, answer } => {
-                let elsewhere = self.shared.elsewhere_bytes(self.index);
-                let _ = answer.send(driver.send(&token, frame.as_ref(), close, elsewhere));
+            Command::Send { send, answer } => {
+                let _ = answer.send(self.send_here(&mut driver, send));
+            }
+            Command::SendAll { sends, answer } => {
+                let sent = sends.into_iter().map(|send| self.send_here(&mut driver, send)).collect();
+                let _ = answer.send(sent);
             }
             Command::Report(answer) => drop(answer.send(driver.report())),
             Command::FullestBytes(answer) => drop(answer.send(driver.fullest_bytes())),
@@ -213,18 +215,55 @@ impl Worker {
         self.work.notify_one();
     }
 
+    fn send_here(&self, driver: &mut Driver, (token, frame, close): Wanted) -> Sent {
+        driver.send(&token, frame.as_ref(), close, self.shared.elsewhere_bytes(self.index))
+    }
+
     /// Sends to a stream of any shard; `None` when that shard is gone.
-    pub(crate) async fn send(&self, token: Token, frame: Option<Frame>, close: bool) -> Option<Sent> {
-        let shard = shard::shard_of(&token, self.shared.shards.len());
+    pub(crate) async fn send(&self, send: Wanted) -> Option<Sent> {
+        let shard = shard::shard_of(&send.0, self.shared.shards.len());
         if shard == self.index {
-            let elsewhere = self.shared.elsewhere_bytes(self.index);
-            let sent = self.driver.borrow_mut().send(&token, frame.as_ref(), close, elsewhere);
+            let sent = self.send_here(&mut self.driver.borrow_mut(), send);
             self.work.notify_one();
             return Some(sent);
         }
         let (answer, receiver) = oneshot::channel();
-        let command = Command::Send { token, frame, close, answer };
-        self.shared.shards[shard].inbox.send(command).await.ok()?;
+        self.shared.shards[shard].inbox.send(Command::Send { send, answer }).await.ok()?;
         receiver.await.ok()
+    }
+
+    /// Sends to streams of any shards, those of one shard in their order; answers in the order of
+    /// the sends. The other shards work meanwhile.
+    pub(crate) async fn send_all(&self, sends: Vec<Wanted>) -> Vec<Option<Sent>> {
+        let shards = self.shared.shards.len();
+        let mut answers = vec![None; sends.len()];
+        let mut by_shard: Vec<(Vec<usize>, Vec<Wanted>)> = vec![Default::default(); shards];
+        for (place, send) in sends.into_iter().enumerate() {
+            let (places, wanted) = &mut by_shard[shard::shard_of(&send.0, shards)];
+            places.push(place);
+            wanted.push(send);
+        }
+        let (places_here, here) = std::mem::take(&mut by_shard[self.index]);
+        let mut asked = Vec::new();
+        for (shard, (places, sends)) in by_shard.into_iter().enumerate() {
+            let (answer, receiver) = oneshot::channel();
+            let inbox = &self.shared.shards[shard].inbox;
+            if !sends.is_empty() && inbox.send(Command::SendAll { sends, answer }).await.is_ok() {
+                asked.push((places, receiver));
+            }
+        }
+        if !here.is_empty() {
+            let mut driver = self.driver.borrow_mut();
+            for (place, send) in places_here.into_iter().zip(here) {
+                answers[place] = Some(self.send_here(&mut driver, send));
+            }
+            self.work.notify_one();
+        }
+        for (places, receiver) in asked {
+            for (place, sent) in places.into_iter().zip(receiver.await.unwrap_or_default()) {
+                answers[place] = Some(sent);
+            }
+        }
+        answers
     }
 }

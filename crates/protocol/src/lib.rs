@@ -4,7 +4,7 @@
 //! names the part of it that it carries. Both halves of the system, the gateway and the backend
 //! crate, depend on this crate and never on each other.
 //!
-//! Read [`token`] and [`event`] first, then [`callback`] (gateway to backend), [`send`] (backend to
+//! Read [`Token`] and [`Event`] first, then [`callback`] (gateway to backend), [`send`] (backend to
 //! gateway) and [`sse`] (gateway to browser).
 
 pub mod callback;
@@ -12,6 +12,7 @@ pub mod code;
 mod event;
 pub mod features;
 mod json;
+pub mod lines;
 pub mod send;
 pub mod sse;
 mod token;

@@ -1,22 +1,20 @@
 //! `GET /internal/metrics`, in the OpenMetrics text format.
 
-use bytes::Bytes;
 use http::{HeaderValue, header};
-use http_body_util::Full;
 use hyper::Response;
 use sse_gateway_protocol::code::Code;
 
-use crate::reply;
+use crate::reply::{self, Body};
 use crate::worker::Worker;
 
 const CONTENT_TYPE: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-pub(crate) async fn metrics(worker: &Worker) -> Response<Full<Bytes>> {
+pub(crate) async fn metrics(worker: &Worker) -> Response<Body> {
     let reports = worker.shared.reports().await;
     match worker.shared.metrics.encode(&reports) {
         Ok(text) => {
-            let mut response = Response::new(Full::new(text.into()));
+            let mut response = Response::new(Body::whole(text));
             response.headers_mut().insert(header::CONTENT_TYPE, CONTENT_TYPE);
             response
         }

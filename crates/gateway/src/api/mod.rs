@@ -5,6 +5,7 @@
 
 mod metrics;
 mod send;
+mod stream;
 
 pub(crate) use metrics::metrics;
 pub(crate) use send::send;

@@ -1,45 +1,64 @@
-//! `POST /internal/send` (protocol 1.3).
+//! `POST /internal/send` (protocol 1.3): one send, an array of sends, or a stream of them.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
 use hyper::{Request, Response};
+use serde_json::value::RawValue;
 use sse_gateway_engine::Sent;
-use sse_gateway_protocol::code::Code;
+use sse_gateway_protocol::code::{Code, error_body};
 use sse_gateway_protocol::send::Send;
 
-use crate::reply;
+use super::stream;
+use crate::reply::{self, Body};
 use crate::worker::Worker;
 
 /// How long the body of a send may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Why a request is not carried out: a code and the words for people.
+pub(super) type Rejection = (Code, &'static str);
+
 /// Answers a send once its shard has accepted or refused it.
-pub(crate) async fn send(request: Request<Incoming>, worker: &Worker) -> Response<Full<Bytes>> {
-    match read(request, worker).await {
-        Ok(send) => answer(send, worker).await,
-        Err((code, message)) => {
-            worker.shared.metrics.send_rejected();
-            reply::error(code, message)
+pub(crate) async fn send(request: Request<Incoming>, worker: &Rc<Worker>) -> Response<Body> {
+    let bytes_max = worker.shared.config.requests.send_body_bytes_max;
+    match media_type(request.headers()).as_str() {
+        "application/x-ndjson" => stream::answer(request.into_body(), worker),
+        media_type => {
+            let is_json = media_type == "application/json";
+            match read_body(request.into_body(), bytes_max).await {
+                Ok(_) if !is_json => reject(worker, NOT_DECLARED),
+                Ok(body) if is_array(&body) => answer_array(&body, worker).await,
+                Ok(body) => match parse(&body) {
+                    Ok(send) => answer_one(carry_out(send, worker).await),
+                    Err(rejection) => reject(worker, rejection),
+                },
+                Err(rejection) => reject(worker, rejection),
+            }
         }
     }
 }
 
-async fn read(request: Request<Incoming>, worker: &Worker) -> Result<Send, (Code, &'static str)> {
-    let bytes_max = worker.shared.config.requests.send_body_bytes_max;
-    let (parts, body) = request.into_parts();
-    let body = read_body(body, bytes_max).await?;
-    if !is_json(&parts.headers) {
-        return Err((Code::InvalidJson, "Invalid request: Content-Type must be application/json"));
-    }
-    Send::read(&body).map_err(|rejection| (rejection.code, rejection.message))
+const NOT_DECLARED: Rejection = (
+    Code::InvalidJson,
+    "Invalid request: Content-Type must be application/json, or application/x-ndjson for one send a line",
+);
+pub(super) const TOO_LARGE: Rejection =
+    (Code::BodyTooLarge, "Request body is too large (SEND_BODY_BYTES_MAX)");
+const NOT_FOUND: Rejection = (Code::TokenNotFound, "Token not found");
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes, (Code, &'static str)> {
-    const TOO_LARGE: (Code, &str) = (Code::BodyTooLarge, "Request body is too large (SEND_BODY_BYTES_MAX)");
+async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes, Rejection> {
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(TOO_LARGE);
     }
@@ -52,28 +71,105 @@ async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes, (Code, &'s
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = value.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
+fn is_array(body: &[u8]) -> bool {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    body.trim_ascii_start().starts_with(b"[")
 }
 
-async fn answer(send: Send, worker: &Worker) -> Response<Full<Bytes>> {
+pub(super) fn parse(body: &[u8]) -> Result<Send, Rejection> {
+    Send::read(body).map_err(|rejection| (rejection.code, rejection.message))
+}
+
+fn reject(worker: &Worker, (code, message): Rejection) -> Response<Body> {
+    worker.shared.metrics.send_rejected();
+    reply::error(code, message)
+}
+
+/// Answers each element for itself, in order; a wrong one does not keep the others back.
+async fn answer_array(body: &[u8], worker: &Worker) -> Response<Body> {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    let Ok(elements) = serde_json::from_slice::<Vec<&RawValue>>(body) else {
+        return reject(worker, (Code::InvalidJson, "Invalid request: body must be a JSON object or array"));
+    };
+    let sends = elements.iter().map(|element| parse(element.get().as_bytes())).collect();
+    let answers: Vec<String> = carry_out_all(sends, worker).await.into_iter().map(text).collect();
+    reply::json(StatusCode::OK, format!("[{}]", answers.join(",")))
+}
+
+async fn carry_out(send: Send, worker: &Worker) -> Result<Sent, Rejection> {
     let Some(token) = send.token else {
         worker.shared.metrics.send_to_nobody();
-        return reply::error(Code::TokenNotFound, "Token not found");
+        return Err(NOT_FOUND);
     };
-    match worker.send(token, send.frame, send.close).await {
-        Some(Sent::Ok) => reply::json(StatusCode::OK, r#"{"status":"ok"}"#),
-        Some(Sent::Buffered) => reply::json(StatusCode::OK, r#"{"status":"buffered"}"#),
-        Some(Sent::NotFound) => reply::error(Code::TokenNotFound, "Token not found"),
+    settle(worker.send((token, send.frame, send.close)).await)
+}
+
+/// Carries out many sends, those of one stream in their order, and answers in the order asked.
+pub(super) async fn carry_out_all(
+    sends: Vec<Result<Send, Rejection>>,
+    worker: &Worker,
+) -> Vec<Result<Sent, Rejection>> {
+    let mut answers: Vec<Result<Sent, Rejection>> = Vec::with_capacity(sends.len());
+    let mut places = Vec::with_capacity(sends.len());
+    let mut wanted = Vec::with_capacity(sends.len());
+    for (place, send) in sends.into_iter().enumerate() {
+        answers.push(Err(match send {
+            Ok(Send { token: Some(token), frame, close }) => {
+                places.push(place);
+                wanted.push((token, frame, close));
+                GONE
+            }
+            Ok(Send { token: None, .. }) => {
+                worker.shared.metrics.send_to_nobody();
+                NOT_FOUND
+            }
+            Err(rejection) => {
+                worker.shared.metrics.send_rejected();
+                rejection
+            }
+        }));
+    }
+    for (place, sent) in places.into_iter().zip(worker.send_all(wanted).await) {
+        answers[place] = settle(sent);
+    }
+    answers
+}
+
+const GONE: Rejection = (Code::InternalError, "Internal error");
+
+fn settle(sent: Option<Sent>) -> Result<Sent, Rejection> {
+    match sent {
+        Some(sent @ (Sent::Ok | Sent::Buffered)) => Ok(sent),
+        Some(Sent::NotFound) => Err(NOT_FOUND),
         Some(Sent::TooLarge) => {
-            reply::error(Code::EventTooLarge, "Event is larger than a stream may hold (OUTBOX_BYTES_MAX)")
+            Err((Code::EventTooLarge, "Event is larger than a stream may hold (OUTBOX_BYTES_MAX)"))
         }
-        Some(Sent::Full) => reply::error(
+        Some(Sent::Full) => Err((
             Code::StreamBufferFull,
             "Stream has no room: it is still opening, or its client reads too slowly and it was closed",
-        ),
-        Some(Sent::WriteFirst(_)) | None => reply::error(Code::InternalError, "Internal error"),
+        )),
+        Some(Sent::WriteFirst(_)) | None => Err(GONE),
+    }
+}
+
+fn answer_one(answer: Result<Sent, Rejection>) -> Response<Body> {
+    match answer {
+        Ok(sent) => reply::json(StatusCode::OK, accepted(sent)),
+        Err((code, message)) => reply::error(code, message),
+    }
+}
+
+/// Writes one answer among many; its code says what the status would have said.
+pub(super) fn text(answer: Result<Sent, Rejection>) -> String {
+    match answer {
+        Ok(sent) => accepted(sent).to_owned(),
+        Err((code, message)) => error_body(code, message),
+    }
+}
+
+fn accepted(sent: Sent) -> &'static str {
+    match sent {
+        Sent::Buffered => r#"{"status":"buffered"}"#,
+        _ => r#"{"status":"ok"}"#,
     }
 }

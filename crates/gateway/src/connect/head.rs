@@ -4,11 +4,11 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use http_body_util::Full;
 use hyper::Response;
 use sse_gateway_protocol::sse::{Encoder, Frame, Framing};
 
 use crate::cors::Cors;
+use crate::reply::Body;
 
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -54,8 +54,8 @@ fn title_case(name: &HeaderName) -> String {
 }
 
 /// Answers HEAD: the head of a stream that is not opened, so no backend is asked.
-pub(super) fn without_stream() -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
+pub(super) fn without_stream() -> Response<Body> {
+    let mut response = Response::new(Body::whole(Bytes::new()));
     response.headers_mut().extend(headers());
     response
 }

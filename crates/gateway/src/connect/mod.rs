@@ -13,16 +13,14 @@ mod request;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Method;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use sse_gateway_protocol::code::Code;
 
 use crate::cors;
 use crate::listener::Handoff;
-use crate::reply;
+use crate::reply::{self, Body};
 use crate::worker::Worker;
 
 pub(crate) use disconnect::{Disconnects, issue_all};
@@ -35,7 +33,7 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
     handoff: Rc<Handoff>,
     worker: Rc<Worker>,
-) -> Response<Full<Bytes>> {
+) -> Response<Body> {
     let origins = &worker.shared.config.cors;
     let cors = cors::allow(origins, request.headers());
     let mut response = match *request.method() {

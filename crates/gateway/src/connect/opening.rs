@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Version;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use sse_gateway_engine::{Answer, Key};
@@ -21,7 +20,7 @@ use super::{head, request};
 use crate::callbacks::Outcome;
 use crate::cors::Cors;
 use crate::listener::{Handoff, Taken};
-use crate::reply;
+use crate::reply::{self, Body};
 use crate::worker::Worker;
 
 /// How long an answer before this one on the connection may take to reach the client.
@@ -34,7 +33,7 @@ pub(super) async fn open(
     cors: Cors,
     handoff: Rc<Handoff>,
     worker: Rc<Worker>,
-) -> Response<Full<Bytes>> {
+) -> Response<Body> {
     let metrics = &worker.shared.metrics;
     if let Some((code, message, outcome)) = super::refusal(&worker) {
         metrics.connect(outcome);
@@ -85,7 +84,7 @@ struct Opening {
 }
 
 impl Opening {
-    async fn run(self, body: String, refuse: oneshot::Sender<Response<Full<Bytes>>>) {
+    async fn run(self, body: String, refuse: oneshot::Sender<Response<Body>>) {
         let outcome = self.ask(body.into()).await;
         match Judgement::of(outcome) {
             Judgement::Accepted { answer, defect } => {
@@ -113,7 +112,7 @@ impl Opening {
         outcome
     }
 
-    fn refuse(self, refusal: &Refusal, refuse: oneshot::Sender<Response<Full<Bytes>>>) {
+    fn refuse(self, refusal: &Refusal, refuse: oneshot::Sender<Response<Body>>) {
         let detail = refusal.detail.as_deref();
         debug!(token = ?self.token, path = self.path, outcome = refusal.outcome, detail, "connect refused");
         if refusal.status.is_server_error() {

@@ -129,7 +129,7 @@ pub(crate) async fn serve(accepted: Accepted, worker: Rc<Worker>) {
             let guard = wire.answering();
             let answer = routes::answer(request, peer, Rc::clone(&handoff), Rc::clone(&worker));
             Box::pin(async move {
-                Ok::<_, std::convert::Infallible>(answer.await.map(|body| reply::Guarded::new(body, guard)))
+                Ok::<_, std::convert::Infallible>(answer.await.map(|body| body.guarded(guard)))
             })
         }
     });

@@ -21,7 +21,9 @@ pub(crate) const COMMANDS_WAITING_MAX: usize = 1024;
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Sends to one of its streams.
-    Send { token: Token, frame: Option<Frame>, close: bool, answer: oneshot::Sender<Sent> },
+    Send { send: Wanted, answer: oneshot::Sender<Sent> },
+    /// Sends to its streams, in order.
+    SendAll { sends: Vec<Wanted>, answer: oneshot::Sender<Vec<Sent>> },
     /// Asks for its counters.
     Report(oneshot::Sender<Report>),
     /// Asks how much its fullest stream holds.
@@ -33,6 +35,9 @@ pub(crate) enum Command {
     /// Gives up what is left, and asks how many streams that are.
     Abandon(oneshot::Sender<usize>),
 }
+
+/// A send on its way to the shard of its stream: whom, what, and whether the stream ends after it.
+pub(crate) type Wanted = (Token, Option<Frame>, bool);
 
 /// What a shard counts, at one moment.
 #[derive(Clone, Debug, Default)]

@@ -25,6 +25,7 @@ mod access;
 mod outbox;
 mod send_checks;
 mod send_events;
+mod send_many;
 
 // 1.4 The end of a stream.
 mod close;
