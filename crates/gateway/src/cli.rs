@@ -98,10 +98,7 @@ fn collect(matches: &ArgMatches) -> (Values, Vec<Mistake>) {
         std::env::var_os("SSE_GATEWAY_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from)
     });
     if let Some(path) = file {
-        match read_file(&path) {
-            Ok(found) => values = found,
-            Err(found) => mistakes = found,
-        }
+        (values, mistakes) = read_file(&path);
     }
     for name in settings::ALL.iter().map(|setting| setting.name()) {
         match std::env::var(name) {

@@ -5,19 +5,21 @@ use std::path::Path;
 use super::setting::Mistake;
 use super::{Origin, Values, settings};
 
-/// Reads a file into values.
-///
-/// # Errors
-/// That it cannot be read or is no TOML, or every key that is no setting or has no plain value.
-pub fn read_file(path: &Path) -> Result<Values, Vec<Mistake>> {
+/// Reads a file into values, and what is wrong with it: that it cannot be read, that it is no TOML,
+/// or each key that is no setting or has no plain value. The other keys' values stand all the same,
+/// so that their mistakes are found in the same run.
+#[must_use]
+pub fn read_file(path: &Path) -> (Values, Vec<Mistake>) {
     let shown = path.display();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| vec![Mistake::new(format!("{shown}: cannot be read: {error}"))])?;
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        vec![Mistake::new(format!("{shown}: no TOML: {}", error.message()))]
-    })?;
     let mut values = Values::new();
     let mut mistakes = Vec::new();
+    let table = std::fs::read_to_string(path)
+        .map_err(|error| format!("{shown}: cannot be read: {error}"))
+        .and_then(|text| text.parse().map_err(|error| no_toml(&shown.to_string(), &error)));
+    let table: toml::Table = table.unwrap_or_else(|mistake| {
+        mistakes.push(Mistake::new(mistake));
+        toml::Table::new()
+    });
     for (key, value) in table {
         match (settings::named(&key.to_ascii_uppercase()), plain(&value)) {
             (Some(name), Some(text)) if key == name.to_ascii_lowercase() => {
@@ -30,7 +32,11 @@ pub fn read_file(path: &Path) -> Result<Values, Vec<Mistake>> {
             _ => mistakes.push(Mistake::unknown(&key, &shown.to_string())),
         }
     }
-    if mistakes.is_empty() { Ok(values) } else { Err(mistakes) }
+    (values, mistakes)
+}
+
+fn no_toml(file: &str, error: &toml::de::Error) -> String {
+    format!("{file}: no TOML: {}", error.message())
 }
 
 fn plain(value: &toml::Value) -> Option<String> {
