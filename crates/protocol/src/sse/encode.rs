@@ -1,6 +1,6 @@
 //! Writes events as frames.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use memchr::memchr2;
 
 use super::Frame;
@@ -65,13 +65,12 @@ impl Encoder {
         if self.buffer.len() == CHUNK_HEAD_MAX {
             return Frame::verbatim(Bytes::new());
         }
-        let head = format!("{:x}\r\n", self.buffer.len() - CHUNK_HEAD_MAX);
+        let start = write_chunk_head(&mut self.buffer);
         self.buffer.put_slice(CHUNK_TAIL);
-        let start = CHUNK_HEAD_MAX - head.len();
-        self.buffer[start..CHUNK_HEAD_MAX].copy_from_slice(head.as_bytes());
-        let bytes: Bytes = self.buffer.freeze().slice(start..);
+        self.buffer.advance(start);
         // Both lengths are at most CHUNK_HEAD_MAX.
-        Frame::chunked(bytes, head.len() as u8, CHUNK_TAIL.len() as u8, self.events)
+        let (head, tail) = ((CHUNK_HEAD_MAX - start) as u8, CHUNK_TAIL.len() as u8);
+        Frame::chunked(self.buffer.freeze(), head, tail, self.events)
     }
 
     fn field(&mut self, label: &[u8], value: &[u8]) {
@@ -79,6 +78,21 @@ impl Encoder {
         self.buffer.put_slice(label);
         self.buffer.put_slice(value);
         self.buffer.put_u8(b'\n');
+    }
+}
+
+/// Writes the payload's length right before the payload, backwards; gives where it begins.
+fn write_chunk_head(buffer: &mut [u8]) -> usize {
+    let mut length = buffer.len() - CHUNK_HEAD_MAX;
+    let mut start = CHUNK_HEAD_MAX - CHUNK_TAIL.len();
+    buffer[start..CHUNK_HEAD_MAX].copy_from_slice(CHUNK_TAIL);
+    loop {
+        start -= 1;
+        buffer[start] = b"0123456789abcdef"[length % 16];
+        length /= 16;
+        if length == 0 {
+            return start;
+        }
     }
 }
 
