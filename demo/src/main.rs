@@ -34,7 +34,7 @@ struct Arguments {
 enum Mode {
     /// Run the backend alone, for a gateway that runs elsewhere.
     ///
-    /// The gateway's CALLBACK_URL must be http://<this host>:<PORT>/api/sse/callback, its
+    /// The gateway's CALLBACK_URL must be http://HOST:PORT/api/sse/callback of this backend, its
     /// CALLBACK_SECRET must equal SSE_CALLBACK_SECRET, and CORS_ALLOW_ORIGIN must name the address
     /// under which the page is opened.
     #[command(after_help = SETTINGS)]

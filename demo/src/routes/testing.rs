@@ -6,7 +6,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use sse_gateway_backend::Backend;
-use sse_gateway_backend::connections::Delivery;
+use sse_gateway_backend::connections::{Delivery, PublishError};
 use sse_gateway_backend::services::versions::{AnnounceError, Version};
 
 use super::tasks;
@@ -50,8 +50,14 @@ impl From<AnnounceError> for ApiError {
     fn from(error: AnnounceError) -> Self {
         match error {
             AnnounceError::RequestId(_) => Self::invalid_body(error.to_string()),
-            AnnounceError::Publish(error) => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "VERSIONS_FULL", format!("Cannot queue: {error}"))
+            AnnounceError::Publish(PublishError::TooLarge) => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "EVENT_TOO_LARGE", "The version is too large")
+            }
+            AnnounceError::Publish(PublishError::Full) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "VERSIONS_FULL", "Too many versions are waiting")
+            }
+            AnnounceError::Publish(PublishError::Ended) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "SHUTTING_DOWN", "The backend is shutting down")
             }
         }
     }

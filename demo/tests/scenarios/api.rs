@@ -105,6 +105,9 @@ async fn a_wrong_announcement_is_refused() {
         let answer = system.post("/api/testing/deployments/version", body.clone()).await;
         assert_eq!(answer.code(), (400, "INVALID_BODY".to_owned()), "{body}");
     }
+    let large = json!({ "request_id": "page", "version": "x".repeat(1 << 20) });
+    let answer = system.post("/api/testing/deployments/version", large).await;
+    assert_eq!(answer.code(), (413, "EVENT_TOO_LARGE".to_owned()));
 }
 
 #[tokio::test]
