@@ -14,6 +14,9 @@ pub(crate) fn test(run: &mut Run) -> Result<(), Failure> {
     run.step("binaries", cargo().args(["build", "--workspace", "--bins"]))?;
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--no-fail-fast"]);
+    // Else each suite would build them anew, with the features of its own package alone.
+    tests.env("SSE_GATEWAY_BIN", binary("debug/sse-gateway"));
+    tests.env("SSE_GATEWAY_DEMO_BIN", binary("debug/sse-gateway-demo"));
     if browser {
         // Without it, tests of the page pass unrun where there is no browser.
         tests.env("SSE_GATEWAY_BROWSER", "required");
@@ -44,7 +47,7 @@ pub(crate) fn blackbox(run: &mut Run) -> Result<(), Failure> {
     machine::provide_make(run)?;
     run.step("release binary", cargo().args(["build", "--release", "--package", "sse-gateway"]))?;
     let suite = ["test", "--package", "sse-gateway", "--test", "protocol"];
-    run.step("black-box suite", cargo().args(suite).env("SSE_GATEWAY_BIN", release_binary()))
+    run.step("black-box suite", cargo().args(suite).env("SSE_GATEWAY_BIN", binary("release/sse-gateway")))
 }
 
 /// Licences, advisories, sources and duplicates, where cargo-deny is installed.
@@ -76,7 +79,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is a folder of the workspace")
 }
 
-fn release_binary() -> PathBuf {
+fn binary(path: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    root().join(target).join("release/sse-gateway")
+    root().join(target).join(path)
 }
