@@ -15,6 +15,7 @@ const PORTS_TRIED_MAX: usize = 5;
 /// Dereferences to its [`Process`].
 pub struct Gateway {
     process: Process,
+    settings: Vec<(String, String)>,
     address: SocketAddr,
     internal: SocketAddr,
 }
@@ -33,11 +34,22 @@ impl Gateway {
             .map(|(name, value)| (name.as_ref().to_owned(), value.as_ref().to_owned()))
             .collect();
         for _ in 0..PORTS_TRIED_MAX {
-            if let Some(gateway) = Self::try_start(&settings).await {
+            if let Some(gateway) = Self::try_start(free_port(), settings.clone()).await {
                 return gateway;
             }
         }
         panic!("{PORTS_TRIED_MAX} ports were taken by others one after the other");
+    }
+
+    /// Kills the process as with kill -9 and starts another one on the same port with the same settings.
+    ///
+    /// # Panics
+    /// When the port cannot be had again.
+    pub async fn kill_and_start_again(mut self) -> Self {
+        self.process.signal(Signal::KILL);
+        self.process.wait_exit().await;
+        let again = Self::try_start(self.address.port(), self.settings).await;
+        again.expect("the port is free at once")
     }
 
     /// Runs the binary with these arguments and settings, for runs that end by themselves.
@@ -66,11 +78,11 @@ impl Gateway {
     }
 
     /// `None` when the port was taken by somebody else.
-    async fn try_start(settings: &[(String, String)]) -> Option<Self> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    async fn try_start(port: u16, settings: Vec<(String, String)>) -> Option<Self> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut internal = address;
         let mut environment = vec![("PORT".to_owned(), address.port().to_string())];
-        for (name, value) in settings {
+        for (name, value) in &settings {
             let mut value = value.clone();
             if name == "INTERNAL_LISTEN" {
                 internal = value.parse().expect("address:port");
@@ -91,7 +103,7 @@ impl Gateway {
         })
         .await;
         if !ended {
-            return Some(Self { process, address, internal });
+            return Some(Self { process, settings, address, internal });
         }
         let exit = process.wait_exit().await;
         let taken = exit.output.to_ascii_lowercase().contains("in use");

@@ -97,3 +97,13 @@ async fn a_slow_callback_delays_no_other_stream() {
     assert_eq!(quick.next_event().await.name, "x");
     assert!(slow.is_silent());
 }
+
+#[tokio::test]
+async fn by_default_a_callback_has_five_seconds() {
+    let (callbacks, gateway) = start_with(&[]).await;
+    callbacks.answer(When::connect(), Answer::never());
+    let begin = Instant::now();
+    assert_eq!(gateway.fetch("/").await.response().await.code(), (504, "GATEWAY_TIMEOUT".into()));
+    let took = begin.elapsed();
+    assert!(took >= Duration::from_millis(4_900) && took < Duration::from_secs(8), "{took:?}");
+}

@@ -38,6 +38,7 @@ async fn the_gateways_own_paths_ask_nobody() {
         ("/healthz?a=b", 200),
         ("/readyz", 200),
         ("/internal/metrics", 200),
+        ("/internal/", 404),
         ("/internal/nothing", 404),
         ("/internal/send/more", 404),
         ("/internal/send", 405),

@@ -155,3 +155,27 @@ async fn a_send_may_have_a_mebibyte() {
     let refusal = sender.post("/internal/send", "application/json", body((1 << 20) + 1)).await;
     assert_eq!(refusal.code(), (413, "BODY_TOO_LARGE".into()));
 }
+
+/// A pooled client would send its next request into the closing connection, and lose it.
+#[tokio::test]
+async fn a_connection_that_ends_after_an_answer_says_so_in_it() {
+    let (_callbacks, gateway) = start().await;
+    let post = "POST /internal/send HTTP/1.1\r\nHost: gateway.test\r\nContent-Type: application/json\r\n";
+    let too_large = [post, "Content-Length: 1048577\r\n\r\n", &" ".repeat(1_048_577)].concat();
+    let broken = [post, "Transfer-Encoding: chunked\r\n\r\nno size\r\n"].concat();
+    let wrong_type = post.replace("json", "xml") + "Content-Length: 2\r\n\r\n{}";
+    let wrong_method = "PUT / HTTP/1.1\r\nHost: gateway.test\r\nContent-Length: 2\r\n\r\n{}".to_owned();
+    let unknown = "PUT /internal/x HTTP/1.1\r\nHost: gateway.test\r\nContent-Length: 2\r\n\r\n{}".to_owned();
+    let malformed = "GARBAGE\r\n\r\n".to_owned();
+    for request in [too_large, broken, wrong_type, wrong_method, unknown, malformed] {
+        let mut client = Client::connect(gateway.address()).await;
+        client.send(&request).await;
+        let response = client.response().await;
+        if response.header("connection") == Some("close") {
+            assert_eq!(client.rest().await.0, "", "nothing follows {response:?}");
+        } else {
+            client.send(get("/healthz", "")).await;
+            assert_eq!(client.response().await.status(), 200, "after {response:?}");
+        }
+    }
+}

@@ -34,8 +34,8 @@ mod leaving;
 mod limits;
 
 // 1.5 Health, configuration, shutdown; 1.6 features.
-mod backend_crash;
 mod cors;
+mod crash;
 mod health;
 mod idle_streams;
 mod metrics;

@@ -1,7 +1,7 @@
-//! A backend that dies as with kill -9: the kernel closes its sockets, whatever was under way.
+//! Processes that die as with kill -9: the kernel closes their sockets, whatever was under way.
 
 use serde_json::json;
-use sse_gateway_testkit::{Answer, Callbacks, Endpoint, When};
+use sse_gateway_testkit::{Answer, Callbacks, End, Endpoint, When};
 
 use crate::setup::{open, start};
 
@@ -37,4 +37,18 @@ async fn a_disconnect_that_nobody_takes_is_given_up() {
     })
     .await;
     gateway.stop().await;
+}
+
+/// Its streams are gone with it, and nothing of them stands in the way of the next one.
+#[tokio::test]
+async fn a_gateway_that_was_killed_starts_again_on_its_port() {
+    let (callbacks, gateway) = start().await;
+    let (mut client, token) = open(&callbacks, &gateway, "/old").await;
+    let gateway = gateway.kill_and_start_again().await;
+    assert_ne!(client.end().await, End::Clean, "a crash is no clean end");
+    let gone = gateway.sender().send(json!({"token": token})).await;
+    assert_eq!(gone.code(), (404, "TOKEN_NOT_FOUND".into()));
+    let (mut client, token) = open(&callbacks, &gateway, "/new").await;
+    assert_eq!(gateway.sender().event(&token, "x", "").await, "ok");
+    assert_eq!(client.next_event().await.name, "x");
 }
