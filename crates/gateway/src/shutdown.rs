@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{info, warn};
 
 use crate::app::Gateway;
-use crate::shard::Command;
+use crate::shard::{Command, Report};
 
 /// What is kept of the budget for the process's own end.
 const MARGIN: Duration = Duration::from_millis(300);
@@ -60,15 +60,12 @@ impl Gateway {
         report
     }
 
-    /// Waits until no stream has anything left to write.
+    /// Waits until no stream has anything left to write, and every disconnect waits among the callbacks.
     async fn streams_ended(&self) {
-        loop {
-            let reports = self.shared.reports().await;
-            let left: usize = reports.iter().map(|report| report.census.opening + report.census.open).sum();
-            let unwritten: usize = reports.iter().map(|report| report.census.outbox_bytes).sum();
-            if left == 0 && unwritten == 0 {
-                return;
-            }
+        let has_ended = |Report { census, effects_waiting, .. }: &Report| {
+            census.opening + census.open + census.outbox_bytes + effects_waiting == 0
+        };
+        while !self.shared.reports().await.iter().all(has_ended) {
             tokio::time::sleep(POLL).await;
         }
     }

@@ -263,6 +263,10 @@ impl Driver {
     }
 
     pub(crate) fn report(&self) -> Report {
-        Report { tally: self.engine.tally().clone(), census: self.engine.census() }
+        Report {
+            tally: self.engine.tally().clone(),
+            census: self.engine.census(),
+            effects_waiting: self.engine.effects_waiting() + self.ended.len(),
+        }
     }
 }

@@ -44,6 +44,8 @@ pub(crate) type Wanted = (Token, Option<Frame>, bool);
 pub(crate) struct Report {
     pub(crate) tally: Tally,
     pub(crate) census: Census,
+    /// What was decided and not yet carried out; a disconnect among it is known to nobody else.
+    pub(crate) effects_waiting: usize,
 }
 
 /// Tells which shard owns a token: the rest of its first byte, which is random.

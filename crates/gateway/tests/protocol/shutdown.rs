@@ -173,3 +173,24 @@ async fn a_connect_on_an_open_connection_is_refused_during_a_shutdown() {
     assert_eq!(gateway.wait_exit().await.code, Some(0));
     callbacks.assert_none_left();
 }
+
+/// An unframed stream ends without a byte, so nothing but the disconnect itself says that work is left.
+#[tokio::test]
+async fn the_disconnects_of_streams_with_nothing_to_write_are_waited_for() {
+    let (callbacks, mut gateway) = start_with(&[("SHUTDOWN_SECONDS", "20"), ("SHARDS", "1")]).await;
+    let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\n";
+    let slowly = Answer::trickle(head, "abc", Duration::from_millis(100)).then_close();
+    callbacks.answer(When::disconnect(), slowly);
+    let mut clients = Vec::new();
+    for _ in 0..600 {
+        let mut client = Client::connect(gateway.address()).await;
+        client.send("GET / HTTP/1.0\r\n\r\n").await;
+        assert_eq!(client.next_comment().await, "ok");
+        clients.push((client, callbacks.next_connect().await.token.clone()));
+    }
+    gateway.signal(Signal::TERM);
+    let exit = gateway.wait_exit().await;
+    assert_eq!(exit.code, Some(0), "{}", exit.output);
+    let told = clients.iter().filter(|(_, token)| callbacks.disconnects(token) == 1).count();
+    assert_eq!(told, clients.len(), "{}", exit.output);
+}
