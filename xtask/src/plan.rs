@@ -39,8 +39,15 @@ pub(crate) fn ci(run: &mut Run) -> Result<(), Failure> {
 pub(crate) fn blackbox(run: &mut Run) -> Result<(), Failure> {
     machine::provide_make(run)?;
     run.step("release binary", cargo().args(["build", "--release", "--package", "sse-gateway"]))?;
-    let suite = ["test", "--package", "sse-gateway", "--test", "protocol"];
-    run.step("black-box suite", cargo().args(suite).env("SSE_GATEWAY_BIN", binary("release/sse-gateway")))
+    let suite = |arguments: &[&str]| {
+        let mut suite = cargo();
+        suite.args(["test", "--package", "sse-gateway", "--test", "protocol", "--"]).args(arguments);
+        suite.env("SSE_GATEWAY_BIN", binary("release/sse-gateway"));
+        suite
+    };
+    run.step("black-box suite", &mut suite(&["--skip", "idle_streams"]))?;
+    // By themselves, and with their output: it is a figure.
+    run.step("idle streams", &mut suite(&["--nocapture", "idle_streams"]))
 }
 
 /// Licences, advisories, sources and duplicates, where cargo-deny is installed.
