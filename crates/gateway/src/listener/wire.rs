@@ -102,9 +102,12 @@ impl Wire {
         }
     }
 
-    fn wrote(&self) {
+    /// hyper has bytes to write, of which the kernel took some or none.
+    fn wrote(&self, progress: bool) {
         self.flushed.set(false);
-        if let Phase::Flushing { .. } = self.phase.get() {
+        if let Phase::Flushing { .. } = self.phase.get()
+            && progress
+        {
             self.phase.set(Phase::Flushing { progress: Instant::now() });
         }
     }
@@ -180,8 +183,9 @@ impl Write for WatchedSocket {
         if self.wire.hold_back(bytes) {
             return Poll::Ready(Ok(bytes.len()));
         }
-        self.wire.wrote();
-        Pin::new(&mut self.socket).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.wire.wrote(matches!(written, Poll::Ready(Ok(1..))));
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -194,5 +198,37 @@ impl Write for WatchedSocket {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn progress(wire: &Wire) -> Instant {
+        match wire.phase() {
+            Phase::Flushing { progress } => progress,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_write_that_takes_nothing_is_no_progress() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let _client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("a connection");
+        let (server, _) = listener.accept().await.expect("a connection");
+        let wire = Wire::new();
+        let mut socket = WatchedSocket::new(server, Rc::clone(&wire));
+        drop(wire.answering());
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let begun = progress(&wire);
+        while Pin::new(&mut socket).poll_write(&mut cx, &[0; 65_536]).is_ready() {}
+        let last = progress(&wire);
+        assert!(last > begun);
+        assert!(Pin::new(&mut socket).poll_write(&mut cx, &[0; 65_536]).is_pending());
+        assert_eq!(progress(&wire), last);
+        assert!(!wire.is_flushed());
     }
 }
