@@ -2,9 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, mpsc};
@@ -54,6 +56,7 @@ impl Gateway {
     /// # Errors
     /// That an address cannot be listened on, or certificates cannot be read.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        let listen = |address, setting| listen(address, setting, config.streams.write_timeout);
         let public = listen(config.listen, "PORT")?;
         let internal =
             config.internal.listen.map(|address| listen(address, "INTERNAL_LISTEN")).transpose()?;
@@ -70,7 +73,7 @@ impl Gateway {
             connections.push(sender);
             let (shared, target) = (Arc::clone(&shared), target.clone());
             threads.push(std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
-                supervise(worker::run(index, shared, target, inbox, receiver));
+                supervise(|| worker::run(index, shared, target, inbox, receiver));
             })?);
         }
         accept(public, if internal.is_some() { Port::Public } else { Port::Shared }, &connections, &shared);
@@ -109,15 +112,23 @@ impl Drop for Gateway {
 }
 
 /// A thread that ends by itself leaves its streams without an owner: the process must not go on.
-fn supervise(result: io::Result<()>) {
-    if let Err(error) = result {
-        tracing::error!(%error, "a shard failed; the gateway cannot go on");
-        std::process::abort();
-    }
+fn supervise(shard: impl FnOnce() -> io::Result<()>) {
+    // What a panic has left half done is not looked at again.
+    let error = match catch_unwind(AssertUnwindSafe(shard)) {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "it panicked".to_owned(),
+    };
+    tracing::error!(error, "a shard failed; the gateway cannot go on");
+    std::process::abort();
 }
 
-fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, StartError> {
-    Ok(TcpListener::from_std(listener::bind(address, setting)?)?)
+fn listen(
+    address: SocketAddr,
+    setting: &'static str,
+    write_timeout: Duration,
+) -> Result<TcpListener, StartError> {
+    Ok(TcpListener::from_std(listener::bind(address, setting, write_timeout)?)?)
 }
 
 fn share(config: Config) -> (Arc<Shared>, Vec<mpsc::Receiver<crate::shard::Command>>) {
@@ -162,4 +173,31 @@ fn log_start(config: &Config, address: SocketAddr, internal: Option<SocketAddr>)
     }
     let internal = internal.map(|address| address.to_string());
     info!(%address, internal, callback_url, shards = config.shards, "listening");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// Runs itself once more, as the process that must end.
+    #[test]
+    fn a_shard_that_panics_ends_the_process() {
+        const INSIDE: &str = "SSE_GATEWAY_TEST_PANICS";
+        if std::env::var_os(INSIDE).is_some() {
+            let shard = std::thread::spawn(|| supervise(|| panic!("a broken rule")));
+            assert!(shard.join().is_ok(), "the process has outlived its shard");
+        }
+        let itself = std::env::current_exe().expect("a running test knows its path");
+        let status = Command::new(itself)
+            .args(["--exact", "app::tests::a_shard_that_panics_ends_the_process"])
+            .env(INSIDE, "1")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .expect("the test starts again");
+        assert_eq!(status.signal(), Some(rustix::process::Signal::ABORT.as_raw()), "{status}");
+    }
 }
