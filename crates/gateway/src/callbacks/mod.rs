@@ -20,7 +20,7 @@ use hyper::body::{Body, Incoming};
 use sse_gateway_protocol::features;
 use tokio::task::spawn_local;
 
-use crate::config;
+use crate::config::{self, CallbackUrl};
 use connection::{Connection, Connector, SendError};
 use pool::Pool;
 
@@ -49,7 +49,7 @@ pub(crate) struct Callbacks {
 /// What each thread's callbacks need; made once, so that certificates are read once.
 #[derive(Debug)]
 pub(crate) struct Target {
-    uri: http::Uri,
+    url: CallbackUrl,
     host: HeaderValue,
     bearer: Option<HeaderValue>,
     connector: Connector,
@@ -78,14 +78,14 @@ impl Target {
             host: HeaderValue::from_str(host).map_err(|error| failed(&error))?,
             bearer,
             connector: Connector::new(url.is_https()).map_err(|error| failed(&error))?,
-            uri: url.uri().clone(),
+            url: url.clone(),
             timeout: config.timeout,
             answer_bytes_max: config.answer_bytes_max,
         })))
     }
 
     fn request(&self, body: Bytes) -> Request<Full<Bytes>> {
-        let path = self.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let path = self.url.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = http::Method::POST;
         // A path that stood in a valid URL is a valid target.
@@ -167,7 +167,7 @@ impl Callbacks {
                 }
             }
         }
-        let mut fresh = self.target.connector.connect(&self.target.uri).await?;
+        let mut fresh = self.target.connector.connect(self.target.url.uri()).await?;
         match fresh.send(self.target.request(body), seen).await {
             Ok(response) => Ok((response, fresh)),
             Err(SendError::Written(error) | SendError::NotWritten(error)) => Err(error),
@@ -194,4 +194,20 @@ async fn read_body(response: Response<Incoming>, bytes_max: usize) -> Result<Byt
         bytes.extend_from_slice(&data);
     }
     Ok(bytes.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+
+    #[test]
+    fn a_target_cannot_be_printed_with_its_secrets() {
+        let pairs = [("CALLBACK_URL", "http://backend.test/cb?secret=hush"), ("CALLBACK_SECRET", "quiet")];
+        let config = Config::from_pairs(pairs).expect("valid settings");
+        let target = Target::new(&config.callback).expect("a target").expect("a URL");
+        let printed = format!("{target:?}");
+        assert!(printed.contains("backend.test"), "{printed}");
+        assert!(!printed.contains("hush") && !printed.contains("quiet"), "{printed}");
+    }
 }
