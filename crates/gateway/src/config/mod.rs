@@ -15,6 +15,7 @@ mod value;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 pub use access::{AllowedOrigins, InternalAccess};
@@ -154,8 +155,7 @@ impl Config {
             cors: reader.take_optional(&settings::CORS_ALLOW_ORIGIN).unwrap_or(AllowedOrigins::None),
             shards: reader
                 .take_optional(&settings::SHARDS)
-                .or_else(|| std::thread::available_parallelism().ok())
-                .unwrap_or(NonZeroUsize::MIN),
+                .unwrap_or_else(|| value::shards_for(available_parallelism().map_or(1, NonZeroUsize::get))),
             shutdown: reader.take(&settings::SHUTDOWN_SECONDS).unwrap_or_default(),
             log: Log {
                 level: reader.take(&settings::LOG_LEVEL).unwrap_or_default(),

@@ -61,7 +61,7 @@ settings! {
         "How large the body of a send may be. A larger one is refused with 413."
     HEAD_BYTES_MAX: usize = Some("16384"), value::head_bytes;
         "How large a request head may be, at least 8192. A larger one is refused with 431."
-    HEADERS_MAX: usize = Some("100"), value::count;
+    HEADERS_MAX: usize = Some("100"), value::headers;
         "How many headers a request may have. One with more is refused with 431."
     INTERNAL_SECRET: Secret = None, secret::secret, secret: true;
         "With it, /internal/* is served only to requests with `Authorization: Bearer <it>`."

@@ -68,3 +68,17 @@ fn a_file_takes_names_in_lower_case_and_typed_values() {
     std::fs::write(file.path(), "prot = 1\nport = 1.5\n").expect("written");
     assert_eq!(read_file(file.path()).1.len(), 2);
 }
+
+#[test]
+fn every_shard_has_tokens_on_a_machine_of_any_size() {
+    for (cores, shards) in [(0, 1), (1, 1), (64, 64), (65, 64), (1_000, 64)] {
+        assert_eq!(value::shards_for(cores).get(), shards, "{cores} cores");
+    }
+}
+
+#[test]
+fn a_bound_that_the_http_parser_cannot_keep_is_a_mistake() {
+    assert!(read(&[("HEADERS_MAX", "10000")]).is_ok());
+    let message = read(&[("HEADERS_MAX", "1000000000000")]).expect_err("memory for each request's headers");
+    assert!(message.contains("HEADERS_MAX: must be an integer from 1 to 10000"), "{message}");
+}

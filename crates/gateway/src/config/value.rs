@@ -10,6 +10,8 @@ const SHARDS_MAX: usize = 64;
 const SECONDS_MAX: u64 = 31_536_000;
 /// hyper's parser needs this much at least.
 const HEAD_BYTES_MIN: usize = 8192;
+/// hyper makes room for this many with each request, and its map of headers panics past 24,576.
+const HEADERS_MAX: usize = 10_000;
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +53,11 @@ pub(super) fn head_bytes(value: &str) -> Result<usize, String> {
     bytes.ok_or_else(|| format!("a number of bytes, at least {HEAD_BYTES_MIN}"))
 }
 
+pub(super) fn headers(value: &str) -> Result<usize, String> {
+    let count = value.parse().ok().filter(|count| (1..=HEADERS_MAX).contains(count));
+    count.ok_or_else(|| format!("an integer from 1 to {HEADERS_MAX}"))
+}
+
 pub(super) fn count(value: &str) -> Result<usize, String> {
     value.parse().ok().filter(|count| *count > 0).ok_or_else(|| "an integer, at least 1".to_owned())
 }
@@ -60,6 +67,11 @@ pub(super) fn shards(value: &str) -> Result<NonZeroUsize, String> {
     shards
         .filter(|shards| shards.get() <= SHARDS_MAX)
         .ok_or_else(|| format!("an integer from 1 to {SHARDS_MAX}"))
+}
+
+/// One a core, as far as a token can name them.
+pub(super) fn shards_for(cores: usize) -> NonZeroUsize {
+    NonZeroUsize::new(cores.min(SHARDS_MAX)).unwrap_or(NonZeroUsize::MIN)
 }
 
 pub(super) fn log_level(value: &str) -> Result<String, String> {
