@@ -58,7 +58,9 @@ pub(crate) async fn answer(
 async fn inside(request: Request<Incoming>, peer: Peer, worker: &Rc<Worker>) -> Response<Body> {
     let access = &worker.shared.config.internal.access;
     if let Err((code, message)) = internal::admit(access, peer.address, request.headers()) {
-        worker.shared.metrics.send_rejected();
+        if request.uri().path() == "/internal/send" {
+            worker.shared.metrics.send_rejected();
+        }
         return reply::error(code, message);
     }
     match (request.uri().path(), request.method()) {
