@@ -19,7 +19,7 @@ use super::judgement::{Judgement, Refusal};
 use super::{head, request};
 use crate::callbacks::Outcome;
 use crate::cors::Cors;
-use crate::listener::{Handoff, Taken};
+use crate::listener::Handoff;
 use crate::reply::{self, Body};
 use crate::worker::Worker;
 
@@ -85,7 +85,7 @@ struct Opening {
 
 impl Opening {
     async fn run(self, body: String, refuse: oneshot::Sender<Response<Body>>) {
-        let outcome = self.ask(body.into()).await;
+        let Some(outcome) = self.ask(body.into()).await else { return self.forget() };
         match Judgement::of(outcome) {
             Judgement::Accepted { answer, defect } => {
                 if let Some(defect) = defect {
@@ -99,17 +99,31 @@ impl Opening {
         }
     }
 
-    async fn ask(&self, body: Bytes) -> Outcome {
+    /// Asks once there is a place; `None` when the client has left by then, so that those who come
+    /// and go in numbers cost the backend nothing.
+    async fn ask(&self, body: Bytes) -> Option<Outcome> {
         let shared = &self.worker.shared;
-        let Some(callbacks) = &self.worker.callbacks else {
-            return Outcome::Failed { seen: false, error: "no CALLBACK_URL".to_owned() };
-        };
+        let callbacks = self.worker.callbacks.as_ref()?;
         let place = tokio::time::timeout(callbacks.timeout(), shared.callbacks.acquire()).await;
-        let Ok(Ok(_place)) = place else { return Outcome::TimedOut { seen: false } };
+        if !self.handoff.is_waiting() {
+            return None;
+        }
+        let Ok(Ok(_place)) = place else { return Some(Outcome::TimedOut { seen: false }) };
         let started = Instant::now();
         let outcome = callbacks.post(body).await;
         shared.metrics.callback("connect", &outcome, started.elapsed());
-        outcome
+        Some(outcome)
+    }
+
+    /// The backend was not asked, and nobody waits for an answer.
+    fn forget(self) {
+        self.worker.shared.metrics.connect(self.departure());
+        self.worker.answered(self.key, Answer::Refused);
+    }
+
+    /// Names why a client is not there any more.
+    fn departure(&self) -> &'static str {
+        if self.worker.shared.draining.is_cancelled() { "shutting_down" } else { "client_left" }
     }
 
     fn refuse(self, refusal: &Refusal, refuse: oneshot::Sender<Response<Body>>) {
@@ -140,20 +154,16 @@ impl Opening {
         };
         let taken = tokio::time::timeout(HANDOFF_TIMEOUT, self.handoff.take()).await;
         let opened = match taken {
-            Ok(Ok(taken)) => self.open_on(taken, answer),
+            Ok(Ok(taken)) => self.worker.open(self.key, answer, taken),
             _ => {
                 self.worker.connection_lost(self.key);
                 self.worker.answered(self.key, answer);
                 false
             }
         };
-        let outcome = if opened { "accepted" } else { "client_left" };
+        let outcome = if opened { "accepted" } else { self.departure() };
         self.worker.shared.metrics.connect(outcome);
         debug!(token = ?self.token, path = self.path, outcome, "connect accepted");
-    }
-
-    fn open_on(&self, taken: Taken, answer: Answer) -> bool {
-        self.worker.open(self.key, answer, taken)
     }
 }
 

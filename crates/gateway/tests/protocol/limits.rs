@@ -125,3 +125,31 @@ async fn a_connect_that_gets_no_place_in_time_was_never_seen() {
     }
     assert_eq!(received.len(), 2 * connects.len());
 }
+
+/// Whoever waits for a place and leaves costs the backend nothing, and those behind no time.
+#[tokio::test]
+async fn a_client_that_left_before_its_turn_is_not_asked_about() {
+    let (callbacks, mut gateway) = start_with(&[("CALLBACKS_CONCURRENT_MAX", "1"), ("SHARDS", "1")]).await;
+    let gate = Gate::closed();
+    callbacks.answer(When::connect().url("/held"), Answer::ok().after(&gate));
+    let mut held = gateway.get("/held").await;
+    callbacks.wait_in_flight(1).await;
+    let left = gateway.get("/left").await;
+    let metric = async |line: &str| gateway.sender().get("/internal/metrics").await.text().contains(line);
+    sse_gateway_testkit::eventually("two are opening", async || {
+        metric("sse_gateway_streams{state=\"opening\"} 2\n").await
+    })
+    .await;
+    drop(left);
+    // Its thread sees the end before a connection that came later.
+    assert_eq!(gateway.sender().get("/healthz").await.status(), 200);
+    gate.open();
+    assert_eq!(held.head().await.status(), 200);
+    sse_gateway_testkit::eventually("the client that left is counted", async || {
+        metric("sse_gateway_connects_total{outcome=\"client_left\"} 1\n").await
+    })
+    .await;
+    let (_next, _) = open(&callbacks, &gateway, "/next").await;
+    gateway.stop().await;
+    assert!(callbacks.received().iter().all(|callback| callback.url != "/left"));
+}

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use sse_gateway_testkit::{Answer, Callbacks, Client, End, Endpoint, Gate, Gateway, When, eventually};
+use sse_gateway_testkit::{
+    Answer, Callbacks, Client, End, Endpoint, Gate, Gateway, Signal, When, eventually,
+};
 
 use crate::setup::{get, open, start, start_with};
 
@@ -174,4 +176,37 @@ async fn what_a_slow_reader_did_not_get_is_counted() {
     assert_eq!(scrape.sample(r#"sse_gateway_closes_total{reason="error"}"#), 1.0);
     assert_eq!(scrape.sample(r#"sse_gateway_sends_total{outcome="full"}"#), 1.0);
     assert_eq!(scrape.sample("sse_gateway_outbox_bytes"), 0.0);
+}
+
+#[tokio::test]
+async fn only_sends_are_counted_as_sends() {
+    let (_callbacks, gateway) = start_with(&[("INTERNAL_SECRET", "open-sesame")]).await;
+    let stranger = gateway.sender();
+    assert_eq!(stranger.get("/internal/metrics").await.status(), 401);
+    assert_eq!(stranger.send(json!({"token": "x"})).await.status(), 401);
+    let metrics = stranger.with_bearer("open-sesame").get("/internal/metrics").await.text();
+    assert!(metrics.contains("sse_gateway_sends_total{outcome=\"rejected\"} 1\n"), "{metrics}");
+}
+
+/// The gateway dropped it; its client had not left.
+#[tokio::test]
+async fn a_connect_that_a_shutdown_dropped_is_counted_as_such() {
+    let (callbacks, mut gateway) = start().await;
+    let (connecting, ending) = (Gate::closed(), Gate::closed());
+    callbacks.answer(When::connect(), Answer::ok().after(&connecting));
+    callbacks.answer(When::disconnect(), Answer::ok().after(&ending));
+    let mut opening = gateway.get("/").await;
+    callbacks.next_connect().await;
+    let mut operator = Client::connect(gateway.address()).await;
+    let request = get("/internal/metrics", "");
+    operator.send(&request[..10]).await;
+    gateway.signal(Signal::TERM);
+    assert_eq!(opening.rest().await.0, "");
+    connecting.open();
+    callbacks.next_disconnect().await;
+    operator.send(&request[10..]).await;
+    let metrics = operator.response().await.text();
+    assert!(metrics.contains("sse_gateway_connects_total{outcome=\"shutting_down\"} 1\n"), "{metrics}");
+    ending.open();
+    assert_eq!(gateway.wait_exit().await.code, Some(0));
 }
