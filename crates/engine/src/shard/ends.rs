@@ -51,7 +51,10 @@ impl Shard {
 
     /// Ends every stream cleanly; those still opening, and those that still come, will not open.
     pub fn shut_down(&mut self) {
-        self.shutting_down = true;
+        // Nothing opens after the first time; a driver may ask again for each connection that it drops.
+        if std::mem::replace(&mut self.shutting_down, true) {
+            return;
+        }
         for key in self.streams.keys() {
             match self.streams.get_mut(key).map(|stream| &mut stream.life) {
                 Some(Life::Opening(kept)) => {
