@@ -38,6 +38,8 @@ pub struct GatewaySettings {
     pub send_timeout: Duration,
     /// How many requests are under way at once; further ones wait their turn. Default 64.
     pub sends_concurrent_max: usize,
+    /// How many idle connections are kept for reuse, each for at most 1 s; 0 means none. Default 64.
+    pub idle_connections_max: usize,
 }
 
 impl Default for GatewaySettings {
@@ -47,6 +49,7 @@ impl Default for GatewaySettings {
             secret: None,
             send_timeout: Duration::from_secs(2),
             sends_concurrent_max: 64,
+            idle_connections_max: 64,
         }
     }
 }

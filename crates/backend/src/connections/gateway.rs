@@ -39,7 +39,10 @@ impl Gateway {
         // was perhaps taken.
         connector.set_connect_timeout(Some(settings.send_timeout / 2));
         let mut client = Client::builder(TokioExecutor::new());
-        client.pool_timer(TokioTimer::new()).pool_idle_timeout(POOL_IDLE_MAX);
+        client
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE_MAX)
+            .pool_max_idle_per_host(settings.idle_connections_max);
         let pool = match settings.url.scheme_str() {
             Some("http") => Pool::Plain(client.build(connector)),
             Some("https") => {

@@ -1,39 +1,34 @@
 //! The wire between the backend and the gateway, with faults on demand.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::net::{Ipv4Addr, SocketAddr};
 
+use sse_gateway_testkit::free_port;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::sync::{oneshot, watch};
+use tokio::task::{JoinHandle, JoinSet};
 
 /// Passes bytes on, unless told otherwise.
 pub(crate) struct Relay {
     address: SocketAddr,
-    state: Arc<State>,
-    acceptor: Option<JoinHandle<()>>,
-}
-
-struct State {
-    upstream: Mutex<SocketAddr>,
+    upstream: SocketAddr,
     /// Requests pass, answers do not: their outcome is unknown.
     mute: watch::Sender<bool>,
-    /// Changes when all connections are to be cut.
-    cut: watch::Sender<u32>,
+    running: Option<Running>,
+}
+
+struct Running {
+    stop: oneshot::Sender<()>,
+    acceptor: JoinHandle<()>,
 }
 
 impl Relay {
-    pub(crate) async fn start(upstream: SocketAddr) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-        let address = listener.local_addr().expect("a bound socket");
-        let state = Arc::new(State {
-            upstream: Mutex::new(upstream),
-            mute: watch::Sender::new(false),
-            cut: watch::Sender::new(0),
-        });
-        let acceptor = Some(tokio::spawn(accept(listener, Arc::clone(&state))));
-        Self { address, state, acceptor }
+    pub(crate) fn start(upstream: SocketAddr) -> Self {
+        // Outside the ephemeral range, so that nobody else gets the port while the relay is down.
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let mut relay = Self { address, upstream, mute: watch::Sender::new(false), running: None };
+        relay.bring_up();
+        relay
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -41,60 +36,67 @@ impl Relay {
     }
 
     pub(crate) fn set_mute(&self, mute: bool) {
-        self.state.mute.send_replace(mute);
+        self.mute.send_replace(mute);
     }
 
-    pub(crate) fn lead_to(&self, upstream: SocketAddr) {
-        *self.state.upstream.lock().expect("not poisoned") = upstream;
-        self.state.cut.send_modify(|cuts| *cuts += 1);
+    /// Cuts every connection, and leads new ones to another gateway.
+    pub(crate) async fn lead_to(&mut self, upstream: SocketAddr) {
+        self.take_down().await;
+        self.upstream = upstream;
+        self.bring_up();
     }
 
-    /// From here on connecting is refused, and what is connected is cut.
+    /// When this returns, connecting is refused, and every connection is cut.
     pub(crate) async fn take_down(&mut self) {
-        if let Some(acceptor) = self.acceptor.take() {
-            acceptor.abort();
-            // Its listener is closed when it is gone.
-            let _ = acceptor.await;
+        if let Some(Running { stop, acceptor }) = self.running.take() {
+            stop.send(()).expect("it runs");
+            acceptor.await.expect("it does not panic");
         }
-        self.state.cut.send_modify(|cuts| *cuts += 1);
     }
 
     pub(crate) fn bring_up(&mut self) {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_reuseaddr(true).expect("an option");
-        socket.bind(self.address).expect("the port that was ours");
+        socket.bind(self.address).expect("a free port");
         let listener = socket.listen(128).expect("listens");
-        self.acceptor = Some(tokio::spawn(accept(listener, Arc::clone(&self.state))));
+        let (stop, stopped) = oneshot::channel();
+        let acceptor = tokio::spawn(accept(listener, self.upstream, self.mute.clone(), stopped));
+        self.running = Some(Running { stop, acceptor });
     }
 }
 
-impl Drop for Relay {
-    fn drop(&mut self) {
-        if let Some(acceptor) = &self.acceptor {
-            acceptor.abort();
+/// Ends when it is told to, or when its relay is dropped.
+async fn accept(
+    listener: TcpListener,
+    upstream: SocketAddr,
+    mute: watch::Sender<bool>,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Ok((stream, _)) = listener.accept() => {
+                connections.spawn(pass(stream, upstream, mute.clone()));
+            }
+            _ = &mut stopped => break,
         }
     }
+    drop(listener);
+    connections.shutdown().await;
 }
 
-async fn accept(listener: TcpListener, state: Arc<State>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(pass(stream, Arc::clone(&state)));
-    }
-}
-
-async fn pass(backend: TcpStream, state: Arc<State>) {
-    let mut cut = state.cut.subscribe();
-    let upstream = *state.upstream.lock().expect("not poisoned");
+async fn pass(backend: TcpStream, upstream: SocketAddr, mute: watch::Sender<bool>) {
     let Ok(gateway) = TcpStream::connect(upstream).await else { return };
     let (mut from_backend, mut to_backend) = backend.into_split();
     let (mut from_gateway, mut to_gateway) = gateway.into_split();
     let requests = async {
+        // Its failure is the end of the connection.
         let _ = tokio::io::copy(&mut from_backend, &mut to_gateway).await;
     };
     let answers = async {
         let mut buffer = [0; 4096];
         while let Ok(read @ 1..) = from_gateway.read(&mut buffer).await {
-            let muted = *state.mute.borrow();
+            let muted = *mute.borrow();
             if !muted && to_backend.write_all(&buffer[..read]).await.is_err() {
                 return;
             }
@@ -103,6 +105,5 @@ async fn pass(backend: TcpStream, state: Arc<State>) {
     tokio::select! {
         () = requests => {}
         () = answers => {}
-        _ = cut.changed() => {}
     }
 }

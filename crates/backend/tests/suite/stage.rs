@@ -62,25 +62,31 @@ impl Endpoint for AnyGateway {
 }
 
 impl Stage {
-    pub(crate) async fn with_the_original() -> Self {
+    pub(crate) async fn with_the_original(adjust: fn(&mut Settings)) -> Self {
         let (listener, callback_url) = listen().await;
         let gateway = AnyGateway::original(&callback_url).await;
-        Self::build(listener, callback_url, gateway).await
+        Self::build(listener, callback_url, gateway, adjust).await
     }
 
-    pub(crate) async fn with_ours() -> Self {
+    pub(crate) async fn with_ours(adjust: fn(&mut Settings)) -> Self {
         let (listener, callback_url) = listen().await;
         let gateway = AnyGateway::ours(&callback_url).await;
-        Self::build(listener, callback_url, gateway).await
+        Self::build(listener, callback_url, gateway, adjust).await
     }
 
-    async fn build(listener: TcpListener, callback_url: String, gateway: AnyGateway) -> Self {
-        let relay = Relay::start(gateway.address()).await;
+    async fn build(
+        listener: TcpListener,
+        callback_url: String,
+        gateway: AnyGateway,
+        adjust: fn(&mut Settings),
+    ) -> Self {
+        let relay = Relay::start(gateway.address());
         let mut settings = Settings::from_variables(|_| None).expect("defaults");
         settings.gateway.url = format!("http://{}", relay.address()).parse().expect("a URL");
         settings.callback.secret = Secret::parse(SECRET);
         settings.callback.production = true;
         settings.tasks = TaskSettings { running_max: 200, ..settings.tasks };
+        adjust(&mut settings);
         let backend = Backend::start(settings).expect("starts");
         let app = backend.callback_router();
         let server = tokio::spawn(async move { axum::serve(listener, app).await.expect("serves") });
@@ -119,23 +125,29 @@ impl Stage {
         self.backend.tasks().submit(Box::new(Work(work))).expect("taken")
     }
 
-    /// Makes the gateway unreachable for the backend, and waits until the backend has noticed.
-    pub(crate) async fn lose_the_gateway(&mut self) {
-        self.relay.take_down().await;
-        // This uses up the pooled connection, on which a send would have an unknown outcome.
-        eventually("the gateway is away", async || !self.backend.readiness().await.gateway_reachable).await;
-    }
-
     /// Counts the connects so far, replacing ones included.
     pub(crate) fn connects(&self, service: &str) -> u32 {
+        ["connect", "replace"].map(|action| self.count("connections", service, "action", action)).iter().sum()
+    }
+
+    /// Waits until the gateway's answers to this many events of a service have arrived.
+    pub(crate) async fn wait_answered(&self, service: &str, events: u32) {
+        let answered =
+            || ["ok", "buffered"].map(|status| self.count("events_sent", service, "status", status));
+        eventually("answers to all events", async || answered().iter().sum::<u32>() == events).await;
+    }
+
+    /// Waits until an event of a service was not taken.
+    pub(crate) async fn wait_not_taken(&self, service: &str) {
+        let refused = || self.count("events_sent", service, "status", "not_taken");
+        eventually("a refused send", async || refused() > 0).await;
+    }
+
+    fn count(&self, name: &str, service: &str, label: &str, value: &str) -> u32 {
+        let labels = format!("sse_gateway_{name}_total{{service=\"{service}\",{label}=\"{value}\"}} ");
         let metrics = self.backend.metrics_text();
-        let count = |action: &str| {
-            let label =
-                format!("sse_gateway_connections_total{{service=\"{service}\",action=\"{action}\"}} ");
-            let figure = metrics.lines().find_map(|line| line.strip_prefix(&label));
-            figure.map_or(0, |figure| figure.parse().expect("a number"))
-        };
-        count("connect") + count("replace")
+        let figure = metrics.lines().find_map(|line| line.strip_prefix(&labels));
+        figure.map_or(0, |figure| figure.parse().expect("a number"))
     }
 
     /// Waits until this many identifiers of a service have a live stream.

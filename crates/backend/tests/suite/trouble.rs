@@ -2,12 +2,16 @@
 
 use serde_json::{Value, json};
 use sse_gateway_backend::connections::Delivery;
-use sse_gateway_testkit::{End, Endpoint as _, eventually};
+use sse_gateway_testkit::{End, Endpoint as _};
 use tokio::time::Instant;
 
 use crate::stage::{Steps, next_version, seconds, story, told, types};
 
 on_both_gateways! {
+    // A send on a pooled connection that was just cut has an unknown outcome; without a pool the
+    // outcome of each send is the one that its scenario is about.
+    adjusted by |settings| settings.gateway.idle_connections_max = 0;
+
     async fn while_the_gateway_cannot_be_reached_events_wait_and_then_arrive_in_order(mut_stage: Stage) {
         let mut stage = mut_stage;
         let steps = Steps::new();
@@ -24,21 +28,24 @@ on_both_gateways! {
         });
         let mut client = stage.watch(task_id).await;
         assert_eq!(told(&client.next_event().await).0, "task_started");
-        stage.lose_the_gateway().await;
+        steps.advance(1);
+        assert_eq!(told(&client.next_event().await).1["text"], "1");
+        // A client may have an event before the backend has the answer to its send.
+        stage.wait_answered("task", 2).await;
+        stage.relay.take_down().await;
         steps.advance(3);
-        let not_taken = "sse_gateway_events_sent_total{service=\"task\",status=\"not_taken\"}";
-        eventually(not_taken, async || stage.backend.metrics_text().contains(not_taken)).await;
+        stage.wait_not_taken("task").await;
         stage.relay.bring_up();
         let story = story(&mut client).await;
         let texts: Vec<_> = story.iter().filter_map(|(_, data)| data["text"].as_str()).collect();
-        assert_eq!(texts, ["1", "2", "3"]);
-        assert_eq!(types(&story)[3..], ["task_completed", "connection_close"]);
+        assert_eq!(texts, ["2", "3"]);
+        assert_eq!(types(&story)[2..], ["task_completed", "connection_close"]);
     }
 
     async fn a_version_for_a_gateway_that_cannot_be_reached_is_queued_and_arrives_later(mut_stage: Stage) {
         let mut stage = mut_stage;
         let mut client = stage.listen_for_versions("r").await;
-        stage.lose_the_gateway().await;
+        stage.relay.take_down().await;
         assert_eq!(stage.announce("r", "1").await, Delivery::Queued);
         stage.relay.bring_up();
         assert_eq!(next_version(&mut client).await, "1");
@@ -63,7 +70,7 @@ on_both_gateways! {
         let mut stage = mut_stage;
         let _client = stage.listen_for_versions("r").await;
         let successor = stage.gateway.start_like(&stage.callback_url).await;
-        stage.relay.lead_to(successor.address());
+        stage.relay.lead_to(successor.address()).await;
         drop(std::mem::replace(&mut stage.gateway, successor));
         // The stand-in's drop is noticed as a client's leaving; a killed process tells nothing.
         assert_eq!(stage.announce("r", "1").await, Delivery::Queued);

@@ -65,7 +65,7 @@ mod with_our_features {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_replaced_client_stays_away_for_half_a_minute_give_or_take_a_half() {
-        let stage = Stage::with_ours().await;
+        let stage = Stage::with_ours(|_| {}).await;
         let mut first = stage.listen_for_versions("r").await;
         let _second = stage.listen_for_versions("r").await;
         let retry = loop {

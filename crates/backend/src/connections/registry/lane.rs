@@ -220,6 +220,7 @@ impl Lane {
             Sender::Backoff { attempts, .. } => (attempts, 0),
             Sender::Probing { attempts, .. } => (0, attempts),
         };
+        self.reject_what_the_original_cannot_take(ledger);
         if let Some(request) = self.next_close() {
             self.dispatch(request, Cargo::Close, failures, ledger);
         } else if let Some((request, batch)) = self.next_events(&ledger.settings) {
@@ -228,6 +229,18 @@ impl Lane {
             self.dispatch(Request { events, ..request }, cargo, failures, ledger);
         } else {
             self.probe(probes, ledger, now);
+        }
+    }
+
+    /// The original refuses larger bodies while they are still being sent, so that its answer can be
+    /// lost with the connection: it must not be asked.
+    fn reject_what_the_original_cannot_take(&mut self, ledger: &mut Ledger) {
+        let Some(connection) = self.connection.as_ref().filter(|connection| !connection.batches) else {
+            return;
+        };
+        while let Some(seq) = self.memory.next_if_over(connection.next, ORIGINAL_EVENT_BYTES_MAX) {
+            let dropped = self.memory.replace_rejected(seq);
+            ledger.lose(self.identifier.service(), Loss::Rejected, dropped);
         }
     }
 
@@ -313,3 +326,6 @@ impl Lane {
 
 /// How long the gateway has to open a stream before it is asked whether it did.
 pub(super) const PROBE_DELAY: Duration = Duration::from_millis(20);
+
+/// The original gateway's limit of a request body, less what surrounds the event.
+const ORIGINAL_EVENT_BYTES_MAX: usize = (100 << 10) - 256;

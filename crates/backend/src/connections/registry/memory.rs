@@ -150,6 +150,17 @@ impl Memory {
         Some(batch)
     }
 
+    /// Gives the next entry for a connection that has everything before `next`, if it is larger than
+    /// this as JSON.
+    pub(super) fn next_if_over(&self, next: Seq, json_bytes_max: usize) -> Option<Seq> {
+        let entry = self.entries.get(self.entries.partition_point(|entry| entry.seq < next))?;
+        let event = &*entry.message.event;
+        // JSON takes at most six bytes for one: most events are known to fit without looking.
+        let is_over = event_bytes(event) * 6 > json_bytes_max
+            && serde_json::to_string(event).is_ok_and(|json| json.len() > json_bytes_max);
+        is_over.then_some(entry.seq)
+    }
+
     /// Takes what is delivered out of a queue; gives the waits that this ends.
     pub(super) fn confirm(&mut self, through: Seq) -> Vec<Receipt> {
         let mut receipts = Vec::new();

@@ -145,6 +145,9 @@ async fn a_cancelled_task_ends_at_once_and_its_client_is_told() {
     assert_eq!(service.cancel(task_id).map(|report| report.status), Ok(Status::Cancelled));
     assert_eq!(last(&service, task_id), json!([null, "task_cancelled"]));
     assert_eq!(service.cancel(task_id).map(|_| ()), Err(TaskStateError::Ended));
+    let report = service.report(task_id);
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(service.report(task_id), report, "it ends once, also when its code is gone");
     assert_eq!(service.cancel(TaskId::random()).map(|_| ()), Err(TaskStateError::Unknown));
 }
 

@@ -112,6 +112,19 @@ fn a_result_that_is_too_large_makes_way_for_an_error_and_its_own_ending() {
 }
 
 #[test]
+fn a_result_of_over_100_kb_is_not_even_sent_to_the_original_gateway() {
+    let mut world = World::log().with_original_gateway();
+    let token = world.connect();
+    // Quotes count twice in JSON.
+    let large = "\"".repeat(60_000);
+    let result = Message::kept(Event::unnamed(large))
+        .or_if_too_large(Event::unnamed("the result is too large"), "too_large");
+    world.registry.finish(&world.identifier, result, "done", world.now).expect("taken");
+    world.delivers(token, &["the result is too large"]);
+    world.delivers(token, &["[too_large]"]);
+}
+
+#[test]
 fn a_close_that_fails_is_tried_five_times_and_then_given_up() {
     for outcome in [Outcome::Unknown, Outcome::NotTaken] {
         let mut world = World::log();
