@@ -41,6 +41,13 @@ pub(crate) fn method_not_allowed(allowed: &'static str) -> Response<Body> {
     response
 }
 
+/// Makes an answer the last on its connection, and say so: a pooled client would send its next
+/// request into the close and lose it.
+pub(crate) fn closing(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
 /// Writes an error answer as bytes, for a connection whose request could not be read.
 pub(crate) fn closing_error(code: Code, message: &str) -> Vec<u8> {
     let status = status(code);

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::{Request, Response};
 use sse_gateway_protocol::features;
 
@@ -31,10 +31,23 @@ pub(crate) struct Peer {
     pub(crate) port: Port,
 }
 
+const SEND: &str = "/internal/send";
 const FEATURES: HeaderName = HeaderName::from_static(features::HEADER);
 
 /// Answers a request; one that becomes a stream is never answered here.
 pub(crate) async fn answer(
+    request: Request<Incoming>,
+    peer: Peer,
+    handoff: Rc<Handoff>,
+    worker: Rc<Worker>,
+) -> Response<Body> {
+    // No other body is read, and hyper may close instead of reading past it.
+    let leaves_body = !is_send(&request) && !request.body().is_end_stream();
+    let response = route(request, peer, handoff, worker).await;
+    if leaves_body { reply::closing(response) } else { response }
+}
+
+async fn route(
     request: Request<Incoming>,
     peer: Peer,
     handoff: Rc<Handoff>,
@@ -58,18 +71,24 @@ pub(crate) async fn answer(
 async fn inside(request: Request<Incoming>, peer: Peer, worker: &Rc<Worker>) -> Response<Body> {
     let access = &worker.shared.config.internal.access;
     if let Err((code, message)) = internal::admit(access, peer.address, request.headers()) {
-        if request.uri().path() == "/internal/send" {
-            worker.shared.metrics.send_rejected();
+        let refusal = reply::error(code, message);
+        if !is_send(&request) {
+            return refusal;
         }
-        return reply::error(code, message);
+        worker.shared.metrics.send_rejected();
+        return reply::closing(refusal);
     }
     match (request.uri().path(), request.method()) {
-        ("/internal/send", &Method::POST) => api::send(request, worker).await,
-        ("/internal/send", _) => reply::method_not_allowed("POST"),
+        _ if is_send(&request) => api::send(request, worker).await,
+        (SEND, _) => reply::method_not_allowed("POST"),
         ("/internal/metrics", &Method::GET | &Method::HEAD) => api::metrics(worker).await,
         ("/internal/metrics", _) => reply::method_not_allowed("GET, HEAD"),
         _ => reply::not_found(),
     }
+}
+
+fn is_send(request: &Request<Incoming>) -> bool {
+    request.method() == Method::POST && request.uri().path() == SEND
 }
 
 fn healthz(method: &Method) -> Response<Body> {

@@ -37,7 +37,8 @@ pub(crate) async fn send(request: Request<Incoming>, worker: &Rc<Worker>) -> Res
                     Ok(send) => answer_one(carry_out(send, worker).await),
                     Err(rejection) => reject(worker, rejection),
                 },
-                Err(rejection) => reject(worker, rejection),
+                // The rest of the body is not read.
+                Err(rejection) => reply::closing(reject(worker, rejection)),
             }
         }
     }
