@@ -71,7 +71,7 @@ impl Metrics {
         );
         registry.register(
             "events_lost",
-            "Events that no client gets, by cause: full, expired, rejected",
+            "Events that who comes later does not get, by cause: full, trimmed, expired, rejected",
             self.events_lost.clone(),
         );
         registry.register(

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::gateway::Gateway;
-use super::registry::{ConnectError, Effect, Enqueued, Receipt, Registry, Request};
+use super::registry::{ConnectError, Effect, Enqueued, Loss, Receipt, Registry, Request};
 use super::{ConnectionSettings, Delivery, IfMissing, Message, PublishError, Time};
 use crate::metrics::Metrics;
 use crate::{GatewaySettings, Identifier, StartError};
@@ -202,7 +202,14 @@ impl Shared {
                     }
                     Effect::Lost(service, loss, events) => {
                         self.metrics.count_lost(service, loss.as_str(), events);
-                        tracing::warn!(service, cause = loss.as_str(), events, "events are lost");
+                        let cause = loss.as_str();
+                        match loss {
+                            // Every step of a long task would say it again.
+                            Loss::Trimmed => {
+                                tracing::debug!(service, events, "the oldest progress is trimmed")
+                            }
+                            _ => tracing::warn!(service, cause, events, "events are lost"),
+                        }
                     }
                     Effect::GaveUpClosing(identifier, token) => {
                         tracing::warn!(%identifier, ?token, "a stream could not be closed");

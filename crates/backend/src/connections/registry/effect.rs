@@ -55,6 +55,8 @@ pub(crate) enum Outcome {
 pub(crate) enum Loss {
     /// A bound made them go.
     Full,
+    /// A story grew longer than is kept, so its oldest progress went; whoever watches has seen it.
+    Trimmed,
     /// They waited too long for a client.
     Expired,
     /// The gateway never takes them, and they have no fallback.
@@ -78,6 +80,7 @@ impl Loss {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Loss::Full => "full",
+            Loss::Trimmed => "trimmed",
             Loss::Expired => "expired",
             Loss::Rejected => "rejected",
         }

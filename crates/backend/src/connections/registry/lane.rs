@@ -128,7 +128,11 @@ impl Lane {
         }
         let entry = Entry { seq: ledger.number(), message, ends, since: now, receipt };
         let dropped = self.memory.push(entry, room, &ledger.settings)?;
-        ledger.lose(self.identifier.service(), Loss::Full, dropped);
+        let loss = match self.memory.retention() {
+            Retention::Queue => Loss::Full,
+            Retention::Log | Retention::Story => Loss::Trimmed,
+        };
+        ledger.lose(self.identifier.service(), loss, dropped);
         Ok(())
     }
 

@@ -29,7 +29,7 @@ use super::message::{Fallback, IfMissing, Message, PublishError};
 use super::{ConnectionSettings, Time, connection_close};
 use crate::Identifier;
 
-pub(crate) use self::effect::{Effect, Outcome, Request};
+pub(crate) use self::effect::{Effect, Loss, Outcome, Request};
 pub(crate) use self::memory::Receipt;
 
 /// Owns every lane; identifier to token and back.

@@ -41,7 +41,7 @@ fn a_full_log_loses_its_oldest_progress_and_keeps_the_rest() {
     keep(&mut world, "started");
     ["1", "2", "3", "4"].into_iter().for_each(|data| world.append(data));
     world.finish("result");
-    assert_eq!(lost(&mut world), [("task", Loss::Full, 1), ("task", Loss::Full, 1)]);
+    assert_eq!(lost(&mut world), [("task", Loss::Trimmed, 1), ("task", Loss::Trimmed, 1)]);
     let token = world.connect();
     world.delivers(token, &["started", "3", "4", "result", "[done]"]);
 }
