@@ -144,6 +144,7 @@ fn share(config: Config) -> (Arc<Shared>, Vec<mpsc::Receiver<crate::shard::Comma
         draining: CancellationToken::new(),
         closing: CancellationToken::new(),
         callbacks_running: TaskTracker::new(),
+        connections: TaskTracker::new(),
         overfull: Notify::new(),
         shards: handles.into(),
         metrics: Metrics::new(),

@@ -43,8 +43,9 @@ pub(crate) async fn answer(
 ) -> Response<Body> {
     // No other body is read, and hyper may close instead of reading past it.
     let leaves_body = !is_send(&request) && !request.body().is_end_stream();
-    let response = route(request, peer, handoff, worker).await;
-    if leaves_body { reply::closing(response) } else { response }
+    let response = route(request, peer, handoff, Rc::clone(&worker)).await;
+    let is_last = leaves_body || worker.shared.draining.is_cancelled();
+    if is_last { reply::closing(response) } else { response }
 }
 
 async fn route(

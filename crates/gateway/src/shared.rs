@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) callbacks: Arc<Semaphore>,
     /// Connects and disconnects that a shutdown waits for.
     pub(crate) callbacks_running: TaskTracker,
+    /// Connections that still have requests; a shutdown lets them finish their current answer.
+    pub(crate) connections: TaskTracker,
     /// Told when the outboxes hold more than they may, all together.
     pub(crate) overfull: Notify,
     pub(crate) shards: Box<[ShardHandle]>,

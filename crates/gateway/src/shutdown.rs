@@ -13,6 +13,8 @@ use crate::shard::{Command, Report};
 const MARGIN: Duration = Duration::from_millis(300);
 /// How long clients may take to close their side once everything else is done.
 const DRAIN: Duration = Duration::from_millis(500);
+/// How long answers under way may take after that.
+const ANSWERS: Duration = Duration::from_millis(500);
 /// How often the shards are asked whether their streams are gone.
 const POLL: Duration = Duration::from_millis(20);
 
@@ -33,8 +35,8 @@ impl Gateway {
     pub async fn shut_down(mut self) -> ShutdownReport {
         let shared = &self.shared;
         let deadline = Instant::now() + shared.config.shutdown.saturating_sub(MARGIN);
-        info!("shutting down");
         shared.draining.cancel();
+        info!("shutting down");
         for shard in &shared.shards {
             // A shard that is gone has no streams.
             let _ = shard.inbox.send(Command::ShutDown).await;
@@ -51,6 +53,9 @@ impl Gateway {
         }
         self.drained(deadline.min(Instant::now() + DRAIN)).await;
         shared.closing.cancel();
+        shared.connections.close();
+        // Who has not sent its request whole by then gets no answer.
+        let _ = timeout_at(deadline.min(Instant::now() + ANSWERS), shared.connections.wait()).await;
         if report == ShutdownReport::default() {
             info!("shut down: every stream has ended and the backend knows");
         } else {

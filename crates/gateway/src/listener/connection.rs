@@ -140,6 +140,7 @@ pub(crate) async fn serve(accepted: Accepted, worker: Rc<Worker>) {
         .serve_connection(WatchedSocket::new(socket, Rc::clone(&wire)), service);
 
     let left = {
+        let _serving = worker.shared.connections.token();
         let mut deadline = pin!(tokio::time::sleep_until(Instant::now().into()));
         let mut stopping = pin!(worker.shared.draining.cancelled());
         let mut closing = pin!(worker.shared.closing.cancelled());

@@ -194,3 +194,24 @@ async fn the_disconnects_of_streams_with_nothing_to_write_are_waited_for() {
     let told = clients.iter().filter(|(_, token)| callbacks.disconnects(token) == 1).count();
     assert_eq!(told, clients.len(), "{}", exit.output);
 }
+
+#[tokio::test]
+async fn a_send_under_way_is_answered_before_the_exit() {
+    let (_callbacks, mut gateway) = start().await;
+    let body = json!({"token": "unknown"}).to_string();
+    let head = format!(
+        "POST /internal/send HTTP/1.1\r\nHost: gateway.test\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    let mut sender = Client::connect(gateway.address()).await;
+    sender.send(head).await;
+    assert_eq!(sender.head_only().await.status(), 100, "the body is waited for");
+    gateway.signal(Signal::TERM);
+    gateway.wait_output("shutting down").await;
+    sender.send(body).await;
+    let answer = sender.response().await;
+    assert_eq!(answer.code(), (404, "TOKEN_NOT_FOUND".into()));
+    assert_eq!(answer.header("connection"), Some("close"));
+    assert_eq!(gateway.wait_exit().await.code, Some(0));
+}
