@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use sse_gateway_testkit::free_port;
+use sse_gateway_testkit::{eventually, free_port};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{oneshot, watch};
@@ -51,6 +51,9 @@ impl Relay {
         if let Some(Running { stop, acceptor }) = self.running.take() {
             stop.send(()).expect("it runs");
             acceptor.await.expect("it does not panic");
+            // A process that another test is just starting may hold the listener a moment longer.
+            let refused = async || TcpStream::connect(self.address).await.is_err();
+            eventually("connecting is refused", refused).await;
         }
     }
 
