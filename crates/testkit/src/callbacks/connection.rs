@@ -45,15 +45,15 @@ pub(super) async fn serve(stream: TcpStream, state: Arc<State>) {
 }
 
 async fn exchange(wire: &mut Wire, connection: usize, reused: bool, state: &State) -> io::Result<Next> {
-    let reset_after = state.change(|inner| inner.reset_reused_after.take_if(|_| reused));
+    let Some(head) = wire.read_head().await? else { return Ok(Next::Close) };
+    let length = head.content_length().unwrap_or(0);
+    let reset_after =
+        state.change(|inner| inner.reset_reused_after.take_if(|bytes| reused && length > *bytes));
     if let Some(bytes) = reset_after {
-        while wire.unread.len() < bytes {
-            wire.fill().await?;
-        }
+        wire.read_exact(bytes).await?;
         return Ok(Next::Reset);
     }
-    let Some(head) = wire.read_head().await? else { return Ok(Next::Close) };
-    let raw = wire.read_exact(head.content_length().unwrap_or(0)).await?.freeze();
+    let raw = wire.read_exact(length).await?.freeze();
     let callback = Arc::new(Callback::read(head, raw, connection));
     let answer = state.change(|inner| {
         inner.received.push(Arc::clone(&callback));

@@ -53,7 +53,7 @@ struct Inner {
     connections_open: usize,
     in_flight: usize,
     in_flight_max: usize,
-    /// The next request on a kept connection is reset after this many bytes of it.
+    /// The next request on a kept connection with a larger body is reset after this many bytes of it.
     reset_reused_after: Option<usize>,
 }
 
@@ -98,9 +98,16 @@ impl Callbacks {
         self.state.lock().rules.push(when, answer);
     }
 
-    /// Resets the next request that comes on a kept-alive connection once this many bytes of it are read.
+    /// Resets the next request on a kept-alive connection whose body is larger than this, once this much
+    /// of the body is read.
     pub fn reset_reused_after(&self, bytes: usize) {
         self.state.lock().reset_reused_after = Some(bytes);
+    }
+
+    /// Tells whether that reset has happened, or none was asked for.
+    #[must_use]
+    pub fn has_reset(&self) -> bool {
+        self.state.lock().reset_reused_after.is_none()
     }
 
     /// Closes the connections that wait for a request, without a word, and waits until they are closed.
