@@ -155,7 +155,7 @@ struct Answer {
     status: String,
 }
 
-/// Reads the answer by PROTOCOL 1.3. What is neither a yes nor a known no stays unknown.
+/// Reads the answer by protocol 1.3. What is neither a yes nor a known no stays unknown.
 fn outcome(status: StatusCode, body: &[u8]) -> Outcome {
     match status {
         StatusCode::OK => match serde_json::from_slice::<Answer>(body) {
