@@ -39,6 +39,16 @@ pub(crate) fn provide_browser(run: &mut Run) -> bool {
     false
 }
 
+/// Sees to it that packages are there; what cannot be had is noted in the report, with what goes without it.
+pub(crate) fn provide_packages(run: &mut Run, what: &str, packages: &[&str]) {
+    if succeeds(Command::new("dpkg").arg("--status").args(packages)) {
+        return;
+    }
+    if let Err(reason) = install(run, packages) {
+        run.leave_out(format!("{what}: {reason}. Install {}, then run this again", packages.join(" and ")));
+    }
+}
+
 fn has_browser() -> bool {
     has("chromedriver") && ["chromium", "chromium-browser", "google-chrome"].into_iter().any(has)
 }

@@ -69,17 +69,19 @@ fn deny(run: &mut Run) -> Result<(), Failure> {
 }
 
 /// The cargo that runs us, in the workspace's root.
-fn cargo() -> Command {
+pub(crate) fn cargo() -> Command {
     let mut command = Command::new("cargo");
     command.current_dir(root());
     command
 }
 
-fn root() -> &'static Path {
+/// The workspace's root.
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is a folder of the workspace")
 }
 
-fn binary(path: &str) -> PathBuf {
+/// A file that was built, by its profile and name.
+pub(crate) fn binary(path: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     root().join(target).join(path)
 }

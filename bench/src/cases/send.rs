@@ -1,0 +1,127 @@
+//! Single sends: as many as the server takes, then half of that.
+
+use std::time::Duration;
+
+use super::{EVENT_BYTES, Scale, WARM_UP, own_path};
+use crate::Outcome;
+use crate::figures::{Figures, Metric, metric};
+use crate::load::{Reading, Senders};
+use crate::servers::Server;
+use crate::stage::{Stage, add_quantiles};
+
+const SENDS: Metric = metric("sends", "/s");
+const CPU: Metric = metric("CPU a send", "us");
+const FULL_LOAD: [Metric; 3] =
+    [metric("p50 at full load", "ms"), metric("p99 at full load", "ms"), metric("p99.9 at full load", "ms")];
+const HALF_LOAD: [Metric; 3] =
+    [metric("p50 at half load", "ms"), metric("p99 at half load", "ms"), metric("p99.9 at half load", "ms")];
+const HALF_CPU: Metric = metric("CPU a send at half load", "us");
+
+pub(super) fn run(server: &dyn Server, scale: &Scale, connections: u32) -> Outcome<Figures> {
+    let mut figures = Figures::default();
+    let mut stage = Stage::set(server, own_path)?;
+    stage.open(0..scale.streams, Reading::Everything)?;
+    stage.load.connect_senders(stage.server.sends, connections)?;
+    let mut rounds = Rounds { next: 0, streams: scale.streams, bytes: EVENT_BYTES, request: Vec::new() };
+
+    flat_out(&mut stage, &mut rounds, WARM_UP)?;
+    stage.load.streams.tally.delivery.reset();
+    let before = accepted(&stage);
+    let mark = stage.mark()?;
+    flat_out(&mut stage, &mut rounds, scale.window)?;
+    let spent = stage.spent(&mark)?;
+    let count = accepted(&stage) - before;
+    let rate = spent.rate(count);
+    figures.add(SENDS, rate);
+    figures.add(CPU, spent.server_us_each(count));
+    settle(&mut stage)?;
+    add_quantiles(&mut figures, FULL_LOAD, &stage.load.streams.tally.delivery);
+
+    stage.load.streams.tally.delivery.reset();
+    let before = accepted(&stage);
+    let mark = stage.mark()?;
+    paced(&mut stage, &mut rounds, scale.window, rate / 2.0)?;
+    let spent = stage.spent(&mark)?;
+    figures.add(HALF_CPU, spent.server_us_each(accepted(&stage) - before));
+    let lost = settle(&mut stage)?;
+    add_quantiles(&mut figures, HALF_LOAD, &stage.load.streams.tally.delivery);
+    figures.client_share = stage.client_share;
+    stage.check(&mut figures, lost);
+    Ok(figures)
+}
+
+/// Goes round the streams.
+pub(super) struct Rounds {
+    pub(super) next: u32,
+    pub(super) streams: u32,
+    pub(super) bytes: usize,
+    pub(super) request: Vec<u8>,
+}
+
+impl Rounds {
+    /// Posts the next stream's next event.
+    fn post(&mut self, stage: &mut Stage, connection: u32, sent_at: u64) -> Outcome<()> {
+        self.request.clear();
+        stage.next_send(self.next, sent_at, self.bytes, &mut self.request);
+        self.next = (self.next + 1) % self.streams;
+        Ok(senders(stage).post(connection, &self.request)?)
+    }
+}
+
+fn senders(stage: &mut Stage) -> &mut Senders {
+    stage.load.senders.as_mut().expect("the case has connected its senders")
+}
+
+fn accepted(stage: &Stage) -> u64 {
+    stage.load.senders.as_ref().map_or(0, |senders| senders.accepted)
+}
+
+/// Each connection posts again when its answer has come.
+fn flat_out(stage: &mut Stage, rounds: &mut Rounds, time: Duration) -> Outcome<()> {
+    let end = stage.load.now() + time.as_nanos() as u64;
+    while stage.load.now() < end {
+        while let Some(connection) = senders(stage).take_idle() {
+            let now = stage.load.now();
+            rounds.post(stage, connection, now)?;
+        }
+        stage.load.turn(Duration::from_millis(50))?;
+    }
+    Ok(())
+}
+
+/// Posts at a rate whatever the answers do: a send that has to wait for a connection counts as sent when it
+/// was due, so that a server that stalls cannot hide it.
+pub(super) fn paced(stage: &mut Stage, rounds: &mut Rounds, time: Duration, rate: f64) -> Outcome<()> {
+    let begin = stage.load.now();
+    let end = begin + time.as_nanos() as u64;
+    let gap = 1e9 / rate;
+    let mut posted = 0_u64;
+    loop {
+        let due = begin + (posted as f64 * gap) as u64;
+        let now = stage.load.now();
+        if now >= end {
+            return Ok(());
+        }
+        if due > now {
+            stage.load.turn(Duration::from_nanos(due.min(end) - now))?;
+        } else if let Some(connection) = senders(stage).take_idle() {
+            rounds.post(stage, connection, due)?;
+            posted += 1;
+            if posted.is_multiple_of(16) {
+                // What is late is caught up on, but not without reading.
+                stage.load.turn(Duration::ZERO)?;
+            }
+        } else {
+            stage.load.turn(Duration::from_millis(50))?;
+        }
+    }
+}
+
+/// Waits for the answers and the events under way; gives how many events do not come.
+pub(super) fn settle(stage: &mut Stage) -> Outcome<u64> {
+    stage.load.run_until(crate::stage::ARRIVAL_TIMEOUT, |load| {
+        Ok(load.senders.as_ref().is_none_or(Senders::is_quiet))
+    })?;
+    let wanted = accepted(stage);
+    stage.wait_for_events(wanted)
+}

@@ -1,0 +1,84 @@
+//! Readers that never read, among others that do.
+
+use std::time::{Duration, Instant};
+
+use super::send::{Rounds, paced};
+use super::{Scale, own_path};
+use crate::Outcome;
+use crate::figures::{Figures, Metric, metric};
+use crate::load::Reading;
+use crate::machine;
+use crate::servers::Server;
+use crate::stage::Stage;
+
+const P99_BEFORE: Metric = metric("healthy p99 without them", "ms");
+const P99: Metric = metric("healthy p99 with them", "ms");
+const USER_GROWTH: Metric = metric("memory they took, user space, peak", "MB");
+const QUEUED: Metric = metric("memory they took, socket queues, peak", "MB");
+const CUT: Metric = metric("slow readers cut off", "%");
+
+/// Large, so that readers fall behind quickly.
+const EVENT_BYTES: usize = 16 << 10;
+const SENDS_A_SECOND: f64 = 2000.0;
+const CONNECTIONS: u32 = 16;
+/// How often memory is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+pub(super) fn run(server: &dyn Server, scale: &Scale) -> Outcome<Figures> {
+    let mut figures = Figures::default();
+    let mut stage = Stage::set(server, own_path)?;
+    let slow = scale.slow_streams / 10;
+    let healthy = scale.slow_streams - slow;
+    stage.open(0..healthy, Reading::Everything)?;
+    stage.load.connect_senders(stage.server.sends, CONNECTIONS)?;
+    let mut rounds = Rounds { next: 0, streams: healthy, bytes: EVENT_BYTES, request: Vec::new() };
+    // Twice: the first lets buffers grow to what this load needs.
+    for _ in 0..2 {
+        stage.load.streams.tally.delivery.reset();
+        paced(&mut stage, &mut rounds, scale.window, SENDS_A_SECOND)?;
+    }
+    figures.add(P99_BEFORE, p99_ms(&stage));
+    let (user, queued) = (stage.server.process.usage()?.pss_bytes, machine::queued_bytes()?);
+
+    stage.open(healthy..scale.slow_streams, Reading::HeadOnly)?;
+    rounds.streams = scale.slow_streams;
+    stage.load.streams.tally.delivery.reset();
+    let mark = stage.mark()?;
+    let mut peak = Peak::default();
+    let end = Instant::now() + scale.window * 3;
+    while Instant::now() < end {
+        paced(&mut stage, &mut rounds, LOOK.min(scale.window), SENDS_A_SECOND)?;
+        peak.user = peak.user.max(stage.server.process.usage()?.pss_bytes);
+        peak.queued = peak.queued.max(machine::queued_bytes()?);
+    }
+    stage.spent(&mark)?;
+    figures.add(P99, p99_ms(&stage));
+    figures.add(USER_GROWTH, peak.user.saturating_sub(user) as f64 / 1e6);
+    figures.add(QUEUED, peak.queued.saturating_sub(queued) as f64 / 1e6);
+    figures.add(CUT, 100.0 * stage.load.streams.tally.ended as f64 / f64::from(slow));
+    figures.client_share = stage.client_share;
+    check(&mut stage, &mut figures, healthy, slow)?;
+    Ok(figures)
+}
+
+#[derive(Default)]
+struct Peak {
+    user: u64,
+    queued: u64,
+}
+
+fn p99_ms(stage: &Stage) -> f64 {
+    stage.load.streams.tally.delivery.value_at_quantile(0.99) as f64 / 1e6
+}
+
+/// Each healthy reader gets all; how many a slow one gets is its own affair.
+fn check(stage: &mut Stage, figures: &mut Figures, healthy: u32, slow: u32) -> Outcome<()> {
+    let wanted: u64 = (0..healthy).map(|index| u64::from(stage.given(index))).sum();
+    let lost = stage.wait_for_events(wanted)?;
+    let tally = &stage.load.streams.tally;
+    figures.fault(lost, "events lost by healthy readers");
+    figures.fault(tally.missing, "events skipped for healthy readers");
+    figures.fault(tally.misordered, "events out of order or twice");
+    figures.fault(tally.ended.saturating_sub(u64::from(slow)), "healthy readers cut off");
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! The load: one thread, one epoll, so that the client is not what is measured.
+//!
+//! It opens streams and reads them, posts events, and is the backend that the server asks. Every
+//! event carries its number and its time, so that each receiver checks count and order cheaply.
+//! Read [`streams`] next.
+
+mod decoder;
+mod lines;
+mod payload;
+mod poller;
+mod senders;
+mod streams;
+mod tally;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::Outcome;
+use crate::backend::Backend;
+
+pub(crate) use lines::Lines;
+pub(crate) use payload::Payload;
+pub(crate) use poller::{Poller, Ready, Source};
+pub(crate) use senders::Senders;
+pub(crate) use streams::{Reading, Streams};
+pub(crate) use tally::nanoseconds;
+
+/// How many streams open at once; below the backlog of every server.
+const OPENING_MAX: usize = 128;
+/// How long a turn waits when nothing is planned.
+const TURN_MAX: Duration = Duration::from_millis(50);
+
+/// Everything that one thread drives.
+pub(crate) struct Load {
+    begin: Instant,
+    poller: Poller,
+    ready: Vec<Ready>,
+    pub(crate) backend: Backend,
+    pub(crate) streams: Streams,
+    pub(crate) senders: Option<Senders>,
+    pub(crate) lines: Option<Lines>,
+    /// The path of a stream that is opened.
+    path: fn(u32) -> String,
+    /// Streams that have left or ended, as [`Streams::ready`] told.
+    pub(crate) gone: Vec<u32>,
+}
+
+impl Load {
+    /// Makes a load for a server; its backend is there already, since servers ask for its address.
+    pub(crate) fn new(
+        poller: Poller,
+        backend: Backend,
+        streams: SocketAddr,
+        path: fn(u32) -> String,
+    ) -> Self {
+        Self {
+            begin: Instant::now(),
+            poller,
+            ready: Vec::new(),
+            backend,
+            streams: Streams::new(streams),
+            senders: None,
+            lines: None,
+            path,
+            gone: Vec::new(),
+        }
+    }
+
+    /// The load's clock, in nanoseconds.
+    pub(crate) fn now(&self) -> u64 {
+        self.begin.elapsed().as_nanos() as u64
+    }
+
+    pub(crate) fn connect_senders(&mut self, server: SocketAddr, count: u32) -> io::Result<()> {
+        self.senders = Some(Senders::connect(&self.poller, server, count)?);
+        Ok(())
+    }
+
+    pub(crate) fn connect_lines(&mut self, server: SocketAddr, path: &str) -> io::Result<()> {
+        self.lines = Some(Lines::connect(&self.poller, server, path)?);
+        Ok(())
+    }
+
+    /// Begins to open one stream.
+    pub(crate) fn open(&mut self, index: u32, reading: Reading) -> io::Result<()> {
+        let now = self.now();
+        self.streams.open(&self.poller, index, &(self.path)(index), reading, now)
+    }
+
+    /// Opens streams, some at once, and waits until all are open.
+    pub(crate) fn open_all(&mut self, indexes: std::ops::Range<u32>, reading: Reading) -> Outcome<()> {
+        let wanted = self.streams.tally.opened + u64::from(indexes.end - indexes.start);
+        let mut indexes = indexes.peekable();
+        let refused = self.streams.tally.refused;
+        // A server that opens 100 a second is given up.
+        let deadline = Instant::now() + Duration::from_secs(10 + indexes.len() as u64 / 100);
+        while self.streams.tally.opened < wanted {
+            while self.streams.opening < OPENING_MAX
+                && let Some(index) = indexes.next()
+            {
+                self.open(index, reading)?;
+            }
+            self.turn(TURN_MAX)?;
+            if self.streams.tally.refused > refused {
+                return Err("the server has refused a stream".into());
+            }
+            if Instant::now() > deadline {
+                let missing = wanted - self.streams.tally.opened;
+                return Err(format!("{missing} of the streams do not open").into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs until something holds, or the time is over; tells whether it came to hold.
+    pub(crate) fn run_until(
+        &mut self,
+        limit: Duration,
+        mut holds: impl FnMut(&mut Self) -> Outcome<bool>,
+    ) -> Outcome<bool> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if holds(self)? {
+                return Ok(true);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            self.turn(left.min(TURN_MAX))?;
+        }
+    }
+
+    /// Waits for at most this long, and does what can be done.
+    pub(crate) fn turn(&mut self, timeout: Duration) -> io::Result<()> {
+        let mut ready = std::mem::take(&mut self.ready);
+        self.poller.wait(timeout, &mut ready)?;
+        let mut result = Ok(());
+        for Ready { source, flags } in ready.drain(..) {
+            let done = match source {
+                Source::Stream(index) => {
+                    let now = self.now();
+                    if self.streams.ready(index, flags, self.path, now) {
+                        self.gone.push(index);
+                    }
+                    Ok(())
+                }
+                Source::Sender(index) => match &mut self.senders {
+                    Some(senders) => senders.ready(&self.poller, index),
+                    None => Ok(()),
+                },
+                Source::Lines => self.lines.as_mut().map_or(Ok(()), Lines::ready),
+                Source::Backend => self.backend.accept(&self.poller),
+                Source::Callback(index) => self.backend.ready(index),
+            };
+            result = result.and(done);
+        }
+        self.ready = ready;
+        result
+    }
+}

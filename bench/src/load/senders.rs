@@ -1,0 +1,123 @@
+//! Keep-alive connections that post, one request at a time each.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags};
+
+use super::decoder::{Decoder, Found};
+use super::poller::{Poller, Source};
+
+/// Connections to the server's sending side.
+pub(crate) struct Senders {
+    server: SocketAddr,
+    connections: Vec<Sender>,
+    idle: Vec<u32>,
+    /// Answers with a 2xx status.
+    pub(crate) accepted: u64,
+    /// Other answers.
+    pub(crate) refused: u64,
+    /// What was refused last, for the report.
+    pub(crate) last_refusal: Option<u16>,
+    buffer: Vec<u8>,
+}
+
+struct Sender {
+    socket: TcpStream,
+    decoder: Decoder,
+    unsent: Vec<u8>,
+}
+
+impl Senders {
+    pub(crate) fn connect(poller: &Poller, server: SocketAddr, count: u32) -> io::Result<Self> {
+        let mut connections = Vec::new();
+        for index in 0..count {
+            connections.push(Sender::connect(poller, server, index)?);
+        }
+        Ok(Self {
+            server,
+            connections,
+            idle: (0..count).collect(),
+            accepted: 0,
+            refused: 0,
+            last_refusal: None,
+            buffer: vec![0; 16 << 10],
+        })
+    }
+
+    /// Takes a connection that waits for nothing.
+    pub(crate) fn take_idle(&mut self) -> Option<u32> {
+        self.idle.pop()
+    }
+
+    /// Tells whether every request has its answer.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.idle.len() == self.connections.len()
+    }
+
+    /// Posts a request on a connection taken by [`take_idle`](Self::take_idle).
+    pub(crate) fn post(&mut self, index: u32, request: &[u8]) -> io::Result<()> {
+        let sender = &mut self.connections[index as usize];
+        sender.unsent.extend_from_slice(request);
+        sender.flush()
+    }
+
+    /// Goes on writing and reads answers; a server that closes after one gets a new connection.
+    pub(crate) fn ready(&mut self, poller: &Poller, index: u32) -> io::Result<()> {
+        let sender = &mut self.connections[index as usize];
+        sender.flush()?;
+        loop {
+            let count = match rustix::net::recv(&sender.socket, &mut *self.buffer, RecvFlags::DONTWAIT) {
+                Ok((_, 0)) => return Err(io::Error::other("the server has closed a keep-alive connection")),
+                Ok((_, count)) => count,
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            };
+            let (accepted, refused) = (&mut self.accepted, &mut self.refused);
+            let (last_refusal, idle) = (&mut self.last_refusal, &mut self.idle);
+            let mut closed = false;
+            let fed = sender.decoder.feed(&self.buffer[..count], |found| match found {
+                Found::Head(200..=299) => *accepted += 1,
+                Found::Head(status) => {
+                    *refused += 1;
+                    *last_refusal = Some(status);
+                }
+                Found::Line(_) => {}
+                Found::End { closes } => {
+                    idle.push(index);
+                    closed = closes;
+                }
+            });
+            fed.map_err(|_| io::Error::other("the server's answer to a send is no HTTP"))?;
+            if closed {
+                *sender = Sender::connect(poller, self.server, index)?;
+                return Ok(());
+            }
+            if count < self.buffer.len() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Sender {
+    fn connect(poller: &Poller, server: SocketAddr, index: u32) -> io::Result<Self> {
+        let socket = TcpStream::connect(server)?;
+        socket.set_nodelay(true)?;
+        socket.set_nonblocking(true)?;
+        poller.add(&socket, Source::Sender(index))?;
+        Ok(Self { socket, decoder: Decoder::default(), unsent: Vec::new() })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        while !self.unsent.is_empty() {
+            match rustix::net::send(&self.socket, &self.unsent, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+                Ok(count) => drop(self.unsent.drain(..count)),
+                Err(Errno::AGAIN) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}

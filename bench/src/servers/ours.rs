@@ -1,0 +1,58 @@
+//! SSE Gateway itself.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::{Dialect, HEARTBEAT_SECONDS, Running, Server, start_on_one_port, version_of};
+use crate::Outcome;
+
+pub(super) struct Ours {
+    /// Beside this program unless it is named.
+    pub(super) binary: Option<PathBuf>,
+}
+
+impl Ours {
+    fn binary(&self) -> Result<PathBuf, String> {
+        if let Some(binary) = &self.binary {
+            return Ok(binary.clone());
+        }
+        let own = std::env::current_exe().map_err(|error| error.to_string())?;
+        let binary = own.with_file_name("sse-gateway");
+        if binary.exists() { Ok(binary) } else { Err(format!("{} is not built", binary.display())) }
+    }
+}
+
+impl Server for Ours {
+    fn name(&self) -> &'static str {
+        "ours"
+    }
+
+    fn version(&self) -> Result<String, String> {
+        version_of(&self.binary()?.display().to_string(), "--version")
+    }
+
+    fn configuration(&self) -> &'static str {
+        "one shard (`SHARDS=1`), otherwise its defaults; asks the backend on every connect, and tells it of \
+         every disconnect"
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Gateway
+    }
+
+    fn start(&self, backend: SocketAddr) -> Outcome<Running> {
+        let binary = self.binary()?;
+        start_on_one_port(|port| {
+            let mut command = Command::new(binary);
+            command
+                .env("LISTEN_ADDRESS", "127.0.0.1")
+                .env("PORT", port.to_string())
+                .env("SHARDS", "1")
+                .env("CALLBACK_URL", format!("http://{backend}/callback"))
+                .env("HEARTBEAT_INTERVAL_SECONDS", HEARTBEAT_SECONDS.to_string())
+                .env("LOG_LEVEL", "warn");
+            command
+        })
+    }
+}

@@ -1,0 +1,139 @@
+//! A server and a load that face each other, and what a stretch of time has cost.
+
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use crate::Outcome;
+use crate::backend::Backend;
+use crate::figures::{Figures, Metric};
+use crate::load::{Load, Payload, Poller, Reading};
+use crate::machine::thread_cpu;
+use crate::process::Usage;
+use crate::servers::{Dialect, Running, Server};
+
+/// How long events that were accepted may be under way.
+pub(crate) const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One server, freshly started, and the load on it.
+pub(crate) struct Stage {
+    pub(crate) load: Load,
+    pub(crate) server: Running,
+    pub(crate) dialect: Dialect,
+    /// The next number of each stream.
+    numbers: Vec<u32>,
+    /// The busiest that the client has been, as a share of its core.
+    pub(crate) client_share: f64,
+}
+
+/// A moment, to tell later what has been spent since.
+pub(crate) struct Mark {
+    at: Instant,
+    server: Usage,
+    client: Duration,
+}
+
+/// What a stretch of time has cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spent {
+    pub(crate) wall: Duration,
+    /// CPU time of the server, in both spaces.
+    pub(crate) server: Duration,
+}
+
+impl Stage {
+    /// Starts a server; streams will connect to these paths.
+    pub(crate) fn set(server: &dyn Server, path: fn(u32) -> String) -> Outcome<Self> {
+        let poller = Poller::new()?;
+        let backend = Backend::start(&poller)?;
+        let running = server.start(backend.address()?)?;
+        let load = Load::new(poller, backend, running.streams, path);
+        Ok(Self { load, server: running, dialect: server.dialect(), numbers: Vec::new(), client_share: 0.0 })
+    }
+
+    /// Opens streams with these numbers.
+    pub(crate) fn open(&mut self, indexes: std::ops::Range<u32>, reading: Reading) -> Outcome<()> {
+        self.numbers.resize(self.numbers.len().max(indexes.end as usize), 0);
+        self.load.open_all(indexes, reading)
+    }
+
+    /// What a stream is called in a send.
+    pub(crate) fn name(&self, index: u32) -> String {
+        match self.dialect {
+            Dialect::Gateway => self.load.backend.tokens[index as usize].clone(),
+            _ => index.to_string(),
+        }
+    }
+
+    /// The next event of a stream.
+    pub(crate) fn next_payload(&mut self, index: u32, sent_at: u64) -> Payload {
+        let number = &mut self.numbers[index as usize];
+        *number += 1;
+        Payload { number: *number - 1, sent_at }
+    }
+
+    /// How many events a stream was given.
+    pub(crate) fn given(&self, index: u32) -> u32 {
+        self.numbers[index as usize]
+    }
+
+    /// Writes the request for the next event of a stream.
+    pub(crate) fn next_send(&mut self, index: u32, sent_at: u64, bytes: usize, out: &mut Vec<u8>) {
+        let payload = self.next_payload(index, sent_at);
+        self.dialect.send(&self.name(index), payload, bytes, out);
+    }
+
+    /// Waits until as many events have come; gives how many have not.
+    pub(crate) fn wait_for_events(&mut self, wanted: u64) -> Outcome<u64> {
+        self.load.run_until(ARRIVAL_TIMEOUT, |load| Ok(load.streams.tally.events >= wanted))?;
+        Ok(wanted.saturating_sub(self.load.streams.tally.events))
+    }
+
+    pub(crate) fn mark(&self) -> Outcome<Mark> {
+        Ok(Mark { at: Instant::now(), server: self.server.process.cpu()?, client: thread_cpu() })
+    }
+
+    /// Tells what was spent since a mark, and notes how busy the client was.
+    pub(crate) fn spent(&mut self, mark: &Mark) -> Outcome<Spent> {
+        let wall = mark.at.elapsed();
+        let client = thread_cpu() - mark.client;
+        let now = self.server.process.cpu()?;
+        let share = client.as_secs_f64() / wall.as_secs_f64();
+        self.client_share = self.client_share.max(share);
+        Ok(Spent { wall, server: now.user + now.system - mark.server.user - mark.server.system })
+    }
+
+    /// Adds what every case checks: each stream stands, and has what it was sent, in order.
+    pub(crate) fn check(&self, figures: &mut Figures, lost: u64) {
+        let tally = &self.load.streams.tally;
+        let senders = self.load.senders.as_ref();
+        let refused_sends = senders.map_or(0, |senders| senders.refused);
+        let last = senders
+            .and_then(|senders| senders.last_refusal)
+            .map_or(String::new(), |status| status.to_string());
+        figures.fault(lost, "events accepted and not delivered");
+        figures.fault(tally.misordered, "events out of order or twice");
+        figures.fault(tally.refused, "streams refused");
+        figures.fault(tally.ended, "streams ended by the server");
+        figures.fault(refused_sends, &format!("sends refused, the last with {last}"));
+    }
+}
+
+impl Spent {
+    /// CPU time of the server for each of so many, in microseconds.
+    pub(crate) fn server_us_each(&self, count: u64) -> f64 {
+        self.server.as_secs_f64() * 1e6 / count.max(1) as f64
+    }
+
+    /// How many a second.
+    pub(crate) fn rate(&self, count: u64) -> f64 {
+        count as f64 / self.wall.as_secs_f64()
+    }
+}
+
+/// Adds three quantiles of nanoseconds, in milliseconds.
+pub(crate) fn add_quantiles(figures: &mut Figures, metrics: [Metric; 3], nanoseconds: &Histogram<u64>) {
+    for (metric, quantile) in metrics.into_iter().zip([0.5, 0.99, 0.999]) {
+        figures.add(metric, nanoseconds.value_at_quantile(quantile) as f64 / 1e6);
+    }
+}
