@@ -99,16 +99,23 @@ impl Opening {
         }
     }
 
-    /// Asks once there is a place; `None` when the client has left by then, so that those who come
-    /// and go in numbers cost the backend nothing.
+    /// Asks; a client that leaves meanwhile changes nothing about it. `None` when there was no place
+    /// for the question and the client had left before there was one, so that those who come and go
+    /// in numbers cost the backend nothing.
     async fn ask(&self, body: Bytes) -> Option<Outcome> {
         let shared = &self.worker.shared;
         let callbacks = self.worker.callbacks.as_ref()?;
-        let place = tokio::time::timeout(callbacks.timeout(), shared.callbacks.acquire()).await;
-        if !self.handoff.is_waiting() {
-            return None;
-        }
-        let Ok(Ok(_place)) = place else { return Some(Outcome::TimedOut { seen: false }) };
+        let _place = match shared.callbacks.try_acquire() {
+            Ok(place) => place,
+            Err(_) => {
+                let place = tokio::time::timeout(callbacks.timeout(), shared.callbacks.acquire()).await;
+                if !self.handoff.is_waiting() {
+                    return None;
+                }
+                let Ok(Ok(place)) = place else { return Some(Outcome::TimedOut { seen: false }) };
+                place
+            }
+        };
         let started = Instant::now();
         let outcome = callbacks.post(body).await;
         shared.metrics.callback("connect", &outcome, started.elapsed());

@@ -58,6 +58,19 @@ async fn a_client_that_leaves_before_its_callback_had_a_place_leaves_nothing_beh
 }
 
 #[tokio::test]
+async fn a_client_that_asks_and_leaves_at_once_is_one_connect_and_one_disconnect() {
+    let (callbacks, mut gateway) = start_with(&[]).await;
+    for number in 0..20 {
+        let target = format!("/{number}");
+        drop(gateway.get(&target).await);
+        let token = callbacks.connect_of(&target).await.token.clone();
+        assert_eq!(callbacks.disconnect_of(&token).await.reason, "client_closed");
+    }
+    gateway.stop().await;
+    assert_eq!(callbacks.received().len(), 40);
+}
+
+#[tokio::test]
 async fn then_accepted_it_is_one_disconnect_that_says_so() {
     let (callbacks, mut gateway) = start_with(&[]).await;
     for leave in WAYS {
