@@ -127,9 +127,16 @@ pub(crate) async fn serve(accepted: Accepted, worker: Rc<Worker>) {
         let (wire, handoff, worker) = (Rc::clone(&wire), Rc::clone(&handoff), Rc::clone(&worker));
         move |request| {
             let guard = wire.answering();
-            let answer = routes::answer(request, peer, Rc::clone(&handoff), Rc::clone(&worker));
+            let mut answer = Box::pin(routes::answer(request, peer, Rc::clone(&handoff), Rc::clone(&worker)));
+            // hyper drops a future unpolled when the client's end came with its request. The request
+            // counts all the same, so it begins here; hyper's own first poll leaves the right waker.
+            let begun = answer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             Box::pin(async move {
-                Ok::<_, std::convert::Infallible>(answer.await.map(|body| body.guarded(guard)))
+                let response = match begun {
+                    Poll::Ready(response) => response,
+                    Poll::Pending => answer.await,
+                };
+                Ok::<_, std::convert::Infallible>(response.map(|body| body.guarded(guard)))
             })
         }
     });
