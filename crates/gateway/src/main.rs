@@ -11,6 +11,7 @@ use cli::Request;
 
 /// glibc keeps what a burst of connects has freed between the small allocations of their streams;
 /// jemalloc gives whole pages back (docs/decisions/0006-memory.md has the figures).
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
