@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use hyper::body::{Body as _, Incoming};
 use hyper::{Request, Response};
+use sse_gateway_protocol::code::Code;
 use sse_gateway_protocol::features;
 
 use crate::listener::Handoff;
@@ -41,11 +42,26 @@ pub(crate) async fn answer(
     handoff: Rc<Handoff>,
     worker: Rc<Worker>,
 ) -> Response<Body> {
+    if is_ambiguous(&request) {
+        return reply::closing(reply::error(Code::BadRequest, "Ambiguous Host or Transfer-Encoding"));
+    }
     // No other body is read, and hyper may close instead of reading past it.
     let leaves_body = !is_send(&request) && !request.body().is_end_stream();
     let response = route(request, peer, handoff, Rc::clone(&worker)).await;
     let is_last = leaves_body || worker.shared.draining.is_cancelled();
     if is_last { reply::closing(response) } else { response }
+}
+
+/// Tells whether a proxy in front could take the request for another one: hyper lets a missing and a
+/// second `Host` pass, and codings before or beside `chunked`.
+fn is_ambiguous(request: &Request<Incoming>) -> bool {
+    let headers = request.headers();
+    let hosts = headers.get_all(header::HOST).iter().count();
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let chunked_alone =
+        codings.next().is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+            && codings.next().is_none();
+    hosts > 1 || hosts == 0 && request.version() == Version::HTTP_11 || !chunked_alone
 }
 
 async fn route(

@@ -179,3 +179,23 @@ async fn a_connection_that_ends_after_an_answer_says_so_in_it() {
         }
     }
 }
+
+/// A proxy in front may read such a request otherwise than the gateway does (RFC 9112, 3.2 and 11.2).
+#[tokio::test]
+async fn a_request_that_two_readers_could_take_apart_differently_is_bad() {
+    let (callbacks, mut gateway) = start().await;
+    for headers in [
+        "",
+        "Host: a.test\r\nHost: b.test\r\n",
+        "Host: a.test\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        "Host: a.test\r\nTransfer-Encoding: identity, chunked\r\n",
+    ] {
+        let mut client = Client::connect(gateway.address()).await;
+        client.send(format!("GET / HTTP/1.1\r\n{headers}\r\n")).await;
+        let response = client.response().await;
+        assert_eq!(response.code(), (400, "BAD_REQUEST".into()), "{headers:?}");
+        assert_eq!(client.rest().await.0, "", "the connection ends after {headers:?}");
+    }
+    gateway.stop().await;
+    callbacks.assert_none_left();
+}
