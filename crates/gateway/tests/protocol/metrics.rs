@@ -198,6 +198,8 @@ async fn a_connect_that_a_shutdown_dropped_is_counted_as_such() {
     let mut opening = gateway.get("/").await;
     callbacks.next_connect().await;
     let mut operator = Client::connect(gateway.address()).await;
+    operator.send(get("/healthz", "")).await;
+    assert_eq!(operator.response().await.status(), 200, "the connection is accepted");
     let request = get("/internal/metrics", "");
     operator.send(&request[..10]).await;
     gateway.signal(Signal::TERM);

@@ -162,6 +162,8 @@ async fn a_connect_on_an_open_connection_is_refused_during_a_shutdown() {
     callbacks.answer(When::disconnect(), Answer::ok().after(&gate));
     let (mut client, _) = open(&callbacks, &gateway, "/").await;
     let mut late = Client::connect(gateway.address()).await;
+    late.send(get("/healthz", "")).await;
+    assert_eq!(late.response().await.status(), 200, "the connection is accepted");
     let request = get("/late", "");
     late.send(&request[..10]).await;
     gateway.signal(Signal::TERM);
