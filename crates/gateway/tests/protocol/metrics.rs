@@ -7,7 +7,7 @@ use sse_gateway_testkit::{
     Answer, Callbacks, Client, End, Endpoint, Gate, Gateway, Signal, When, eventually,
 };
 
-use crate::setup::{get, open, start, start_with};
+use crate::setup::{get, half_asked, open, start, start_with};
 
 /// The samples of one scrape, each by its name with its labels as they are written.
 struct Scrape(BTreeMap<String, f64>);
@@ -197,16 +197,12 @@ async fn a_connect_that_a_shutdown_dropped_is_counted_as_such() {
     callbacks.answer(When::disconnect(), Answer::ok().after(&ending));
     let mut opening = gateway.get("/").await;
     callbacks.next_connect().await;
-    let mut operator = Client::connect(gateway.address()).await;
-    operator.send(get("/healthz", "")).await;
-    assert_eq!(operator.response().await.status(), 200, "the connection is accepted");
-    let request = get("/internal/metrics", "");
-    operator.send(&request[..10]).await;
+    let (mut operator, other_half) = half_asked(&gateway, "/internal/metrics").await;
     gateway.signal(Signal::TERM);
     assert_eq!(opening.rest().await.0, "");
     connecting.open();
     callbacks.next_disconnect().await;
-    operator.send(&request[10..]).await;
+    operator.send(other_half).await;
     let metrics = operator.response().await.text();
     assert!(metrics.contains("sse_gateway_connects_total{outcome=\"shutting_down\"} 1\n"), "{metrics}");
     ending.open();

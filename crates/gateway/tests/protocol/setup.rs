@@ -27,3 +27,16 @@ pub(crate) async fn open(callbacks: &Callbacks, gateway: &Gateway, target: &str)
 pub(crate) fn get(target: &str, headers: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: gateway.test\r\n{headers}\r\n")
 }
+
+/// Connects and asks for half of this target, so that a shutdown finds the connection in use; gives the other
+/// half.
+///
+/// The half stands behind a whole request in one write: its answer says that the gateway has read both.
+pub(crate) async fn half_asked(gateway: &Gateway, target: &str) -> (Client, String) {
+    let mut client = Client::connect(gateway.address()).await;
+    let request = get(target, "");
+    let (half, other_half) = request.split_at(request.len() / 2);
+    client.send([&get("/healthz", ""), half].concat()).await;
+    assert_eq!(client.response().await.status(), 200);
+    (client, other_half.to_owned())
+}

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use sse_gateway_testkit::{Answer, Client, End, Endpoint, Gate, Signal, When};
 
-use crate::setup::{get, open, start, start_with};
+use crate::setup::{get, half_asked, open, start, start_with};
 
 /// What a busy machine may add.
 const SLACK: Duration = Duration::from_secs(3);
@@ -137,17 +137,12 @@ async fn during_a_shutdown_it_is_not_ready_and_takes_nobody() {
     let gate = Gate::closed();
     callbacks.answer(When::disconnect(), Answer::ok().after(&gate));
     let (mut client, _) = open(&callbacks, &gateway, "/").await;
-    let mut kept_alive = Client::connect(gateway.address()).await;
-    kept_alive.send(get("/readyz", "")).await;
-    assert_eq!(kept_alive.response().await.status(), 200);
-    // A request is under way on it, so that the shutdown finds the connection in use.
-    let request = get("/readyz", "");
-    kept_alive.send(&request[..10]).await;
+    let (mut in_use, other_half) = half_asked(&gateway, "/readyz").await;
     gateway.signal(Signal::TERM);
     assert_eq!(client.end().await, End::Clean);
     callbacks.next_disconnect().await;
-    kept_alive.send(&request[10..]).await;
-    let ready = kept_alive.response().await;
+    in_use.send(other_half).await;
+    let ready = in_use.response().await;
     assert_eq!((ready.status(), ready.json()), (503, json!({"status": "not_ready", "configured": true})));
     let refused = tokio::net::TcpStream::connect(gateway.address()).await;
     assert!(refused.is_err(), "the port is closed");
@@ -161,15 +156,11 @@ async fn a_connect_on_an_open_connection_is_refused_during_a_shutdown() {
     let gate = Gate::closed();
     callbacks.answer(When::disconnect(), Answer::ok().after(&gate));
     let (mut client, _) = open(&callbacks, &gateway, "/").await;
-    let mut late = Client::connect(gateway.address()).await;
-    late.send(get("/healthz", "")).await;
-    assert_eq!(late.response().await.status(), 200, "the connection is accepted");
-    let request = get("/late", "");
-    late.send(&request[..10]).await;
+    let (mut late, other_half) = half_asked(&gateway, "/late").await;
     gateway.signal(Signal::TERM);
     assert_eq!(client.end().await, End::Clean);
     callbacks.next_disconnect().await;
-    late.send(&request[10..]).await;
+    late.send(other_half).await;
     assert_eq!(late.response().await.code(), (503, "SHUTTING_DOWN".into()));
     gate.open();
     assert_eq!(gateway.wait_exit().await.code, Some(0));
