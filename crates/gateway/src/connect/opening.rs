@@ -174,6 +174,16 @@ impl Opening {
     }
 }
 
+impl Drop for Opening {
+    /// A stream that has its answer is left alone. One whose task was lost to a panic must not keep
+    /// its place for ever.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.worker.answered(self.key, Answer::Unknown);
+        }
+    }
+}
+
 fn encode(name: Option<&str>, data: &str) -> Frame {
     let mut encoder = Encoder::for_payload(data.len() + 64);
     encoder.event(name, data);
