@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use sse_gateway_testkit::{Answer, Client, End, Endpoint, Gate, Signal, When};
+use sse_gateway_testkit::{Answer, Client, End, Endpoint, Gate, Signal, When, eventually};
 
 use crate::setup::{get, half_asked, open, start, start_with};
 
@@ -144,8 +144,10 @@ async fn during_a_shutdown_it_is_not_ready_and_takes_nobody() {
     in_use.send(other_half).await;
     let ready = in_use.response().await;
     assert_eq!((ready.status(), ready.json()), (503, json!({"status": "not_ready", "configured": true})));
-    let refused = tokio::net::TcpStream::connect(gateway.address()).await;
-    assert!(refused.is_err(), "the port is closed");
+    eventually("the port is closed", async || {
+        tokio::net::TcpStream::connect(gateway.address()).await.is_err()
+    })
+    .await;
     gate.open();
     assert_eq!(gateway.wait_exit().await.code, Some(0));
 }
