@@ -35,6 +35,8 @@ struct Connection {
 impl Backend {
     pub(crate) fn start(poller: &Poller) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        // The standard library asks for a backlog of 128; asking again makes it longer.
+        rustix::net::listen(&listener, 4096)?;
         listener.set_nonblocking(true)?;
         poller.add(&listener, Source::Backend)?;
         Ok(Self {

@@ -131,8 +131,11 @@ impl Spent {
     }
 }
 
-/// Adds three quantiles of nanoseconds, in milliseconds.
+/// Adds three quantiles of nanoseconds, in milliseconds; nothing when nothing has come.
 pub(crate) fn add_quantiles(figures: &mut Figures, metrics: [Metric; 3], nanoseconds: &Histogram<u64>) {
+    if nanoseconds.is_empty() {
+        return;
+    }
     for (metric, quantile) in metrics.into_iter().zip([0.5, 0.99, 0.999]) {
         figures.add(metric, nanoseconds.value_at_quantile(quantile) as f64 / 1e6);
     }

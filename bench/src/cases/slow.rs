@@ -37,7 +37,7 @@ pub(super) fn run(server: &dyn Server, scale: &Scale) -> Outcome<Figures> {
         stage.load.streams.tally.delivery.reset();
         paced(&mut stage, &mut rounds, scale.window, SENDS_A_SECOND)?;
     }
-    figures.add(P99_BEFORE, p99_ms(&stage));
+    add_p99(&mut figures, P99_BEFORE, &stage);
     let (user, queued) = (stage.server.process.usage()?.pss_bytes, machine::queued_bytes()?);
 
     stage.open(healthy..scale.slow_streams, Reading::HeadOnly)?;
@@ -52,7 +52,7 @@ pub(super) fn run(server: &dyn Server, scale: &Scale) -> Outcome<Figures> {
         peak.queued = peak.queued.max(machine::queued_bytes()?);
     }
     stage.spent(&mark)?;
-    figures.add(P99, p99_ms(&stage));
+    add_p99(&mut figures, P99, &stage);
     figures.add(USER_GROWTH, peak.user.saturating_sub(user) as f64 / 1e6);
     figures.add(QUEUED, peak.queued.saturating_sub(queued) as f64 / 1e6);
     figures.add(CUT, 100.0 * stage.load.streams.tally.ended as f64 / f64::from(slow));
@@ -67,8 +67,11 @@ struct Peak {
     queued: u64,
 }
 
-fn p99_ms(stage: &Stage) -> f64 {
-    stage.load.streams.tally.delivery.value_at_quantile(0.99) as f64 / 1e6
+fn add_p99(figures: &mut Figures, metric: Metric, stage: &Stage) {
+    let delivery = &stage.load.streams.tally.delivery;
+    if !delivery.is_empty() {
+        figures.add(metric, delivery.value_at_quantile(0.99) as f64 / 1e6);
+    }
 }
 
 /// Each healthy reader gets all; how many a slow one gets is its own affair.

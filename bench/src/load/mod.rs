@@ -28,6 +28,8 @@ pub(crate) use tally::nanoseconds;
 
 /// How many streams open at once; below the backlog of every server.
 const OPENING_MAX: usize = 128;
+/// How many refusals are borne, and one in twenty besides.
+const REFUSED_MAX: u64 = 20;
 /// How long a turn waits when nothing is planned.
 const TURN_MAX: Duration = Duration::from_millis(50);
 
@@ -88,26 +90,24 @@ impl Load {
         self.streams.open(&self.poller, index, &(self.path)(index), reading, now)
     }
 
-    /// Opens streams, some at once, and waits until all are open.
-    pub(crate) fn open_all(&mut self, indexes: std::ops::Range<u32>, reading: Reading) -> Outcome<()> {
-        let wanted = self.streams.tally.opened + u64::from(indexes.end - indexes.start);
-        let mut indexes = indexes.peekable();
-        let refused = self.streams.tally.refused;
+    /// Opens streams, some at once, and waits until all are open; one that is refused counts, and is tried again.
+    pub(crate) fn open_all(&mut self, mut indexes: std::ops::Range<u32>, reading: Reading) -> Outcome<()> {
+        let wanted = self.streams.tally.opened + indexes.len() as u64;
+        let refused_max = self.streams.tally.refused + REFUSED_MAX + indexes.len() as u64 / 20;
         // A server that opens 100 a second is given up.
         let deadline = Instant::now() + Duration::from_secs(10 + indexes.len() as u64 / 100);
         while self.streams.tally.opened < wanted {
             while self.streams.opening < OPENING_MAX
-                && let Some(index) = indexes.next()
+                && let Some(index) = self.streams.refused.pop().or_else(|| indexes.next())
             {
                 self.open(index, reading)?;
             }
             self.turn(TURN_MAX)?;
-            if self.streams.tally.refused > refused {
-                return Err("the server has refused a stream".into());
-            }
-            if Instant::now() > deadline {
-                let missing = wanted - self.streams.tally.opened;
-                return Err(format!("{missing} of the streams do not open").into());
+            let missing = wanted - self.streams.tally.opened.min(wanted);
+            if self.streams.tally.refused > refused_max || Instant::now() > deadline {
+                let status = self.streams.tally.last_refusal;
+                let reason = status.map_or("no answer".to_owned(), |status| format!("status {status}"));
+                return Err(format!("{missing} streams do not open; the last refusal was {reason}").into());
             }
         }
         Ok(())

@@ -46,6 +46,8 @@ pub(crate) struct Streams {
     slots: Vec<Option<Client>>,
     /// How many wait for their head.
     pub(crate) opening: usize,
+    /// Those whose head did not come or was another, to be opened again.
+    pub(crate) refused: Vec<u32>,
     /// Connects so far; picks the source address.
     connects: u32,
     pub(crate) tally: Tally,
@@ -77,6 +79,7 @@ impl Streams {
             server,
             slots: Vec::new(),
             opening: 0,
+            refused: Vec::new(),
             connects: 0,
             tally: Tally::new(),
             buffer: vec![0; READ_BYTES],
@@ -151,6 +154,7 @@ impl Streams {
             } else {
                 self.tally.refused += 1;
                 self.opening -= 1;
+                self.refused.push(index);
             }
         }
         let leaves = opened && client.reading == Reading::Leaving;
@@ -189,7 +193,11 @@ impl Client {
             let mut over = false;
             let well_formed = self.decoder.feed(&buffer[..count], |found| match found {
                 Found::Head(200) => *state = State::Open,
-                Found::Head(_) | Found::End { .. } => over = true,
+                Found::Head(status) => {
+                    tally.last_refusal = Some(status);
+                    over = true;
+                }
+                Found::End { .. } => over = true,
                 Found::Line(line) => note(line, expected, tally, now),
             });
             if over || well_formed.is_err() {

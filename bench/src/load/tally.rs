@@ -10,6 +10,8 @@ pub(crate) struct Tally {
     pub(crate) opened: u64,
     /// Other heads, connections that failed, answers that are none.
     pub(crate) refused: u64,
+    /// Why the last was refused: a status, or none for a connection that failed.
+    pub(crate) last_refusal: Option<u16>,
     /// Streams that the server has ended or reset.
     pub(crate) ended: u64,
     pub(crate) events: u64,
@@ -32,6 +34,7 @@ impl Tally {
         Self {
             opened: 0,
             refused: 0,
+            last_refusal: None,
             ended: 0,
             events: 0,
             missing: 0,

@@ -3,13 +3,17 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
+use std::time::Duration;
 
 use super::{Dialect, Running, Server, package_version, start, version_of};
 use crate::Outcome;
-use crate::machine::free_port;
+use crate::machine::{self, free_port};
 
 const CONFIGURATION: &str = include_str!("../../peers/pushpin.conf");
 const ROUTES: &str = include_str!("../../peers/routes");
+
+/// How long its parts need to find each other.
+const SETTLING: Duration = Duration::from_secs(1);
 
 pub(super) struct Pushpin;
 
@@ -47,6 +51,9 @@ impl Server for Pushpin {
         fs::write(folder.path().join("routes"), ROUTES.replace("@BACKEND@", &backend.to_string()))?;
         let mut command = Command::new("pushpin");
         command.arg(format!("--config={}", file.display()));
-        start(command, folder, streams, sends)
+        let running = start(command, folder, streams, sends)?;
+        // Its parts find each other after its ports are open, and tell nobody when.
+        machine::pause(SETTLING);
+        Ok(running)
     }
 }
