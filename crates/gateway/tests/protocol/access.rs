@@ -130,7 +130,13 @@ async fn a_listener_of_its_own_takes_internal_off_the_public_port() {
     let public = Sender::new(gateway.address());
     assert_eq!(public.send(body.clone()).await.code(), (404, "NOT_FOUND".into()));
     assert_eq!(public.get("/internal/metrics").await.code(), (404, "NOT_FOUND".into()));
-    for target in ["//internal/send", "/%69nternal/send", "/x/../internal/send", "/internal/./send"] {
+    for target in [
+        "//internal/send",
+        "/%69nternal/send",
+        "/x/../internal/send",
+        "/internal/./send",
+        "http://gateway.test/internal/send",
+    ] {
         let body = body.to_string();
         let mut client = Client::connect(gateway.address()).await;
         let request = format!(

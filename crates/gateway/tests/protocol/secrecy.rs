@@ -88,6 +88,7 @@ async fn no_secret_is_in_the_logs_of_the_most_talkative_level_either() {
     let (output, tokens) = live_through_everything("trace", "json").await;
     assert_nothing_leaked(&output, &tokens);
     assert!(output.contains("/watched/path"), "the path may be told, or this test sees nothing: {output}");
+    assert!(tokens.iter().any(|token| output.contains(&token[..8])), "a shortened token tells streams apart");
     for line in output.lines() {
         let parsed = serde_json::from_str::<serde_json::Value>(line);
         assert!(parsed.is_ok_and(|value| value.is_object()), "no JSON object: {line}");
