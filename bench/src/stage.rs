@@ -38,7 +38,9 @@ pub(crate) struct Mark {
 pub(crate) struct Spent {
     pub(crate) wall: Duration,
     /// CPU time of the server, in both spaces.
-    pub(crate) server: Duration,
+    server: Duration,
+    /// Of it, what was spent in user space.
+    user: Duration,
 }
 
 impl Stage {
@@ -100,7 +102,8 @@ impl Stage {
         let now = self.server.process.cpu()?;
         let share = client.as_secs_f64() / wall.as_secs_f64();
         self.client_share = self.client_share.max(share);
-        Ok(Spent { wall, server: now.user + now.system - mark.server.user - mark.server.system })
+        let (user, system) = (now.user - mark.server.user, now.system - mark.server.system);
+        Ok(Spent { wall, server: user + system, user })
     }
 
     /// Adds what every case checks: each stream stands, and has what it was sent, in order.
@@ -123,6 +126,11 @@ impl Spent {
     /// CPU time of the server for each of so many, in microseconds.
     pub(crate) fn server_us_each(&self, count: u64) -> f64 {
         self.server.as_secs_f64() * 1e6 / count.max(1) as f64
+    }
+
+    /// How much of the server's CPU time was its own code and not the kernel's, in percent.
+    pub(crate) fn user_percent(&self) -> f64 {
+        100.0 * self.user.as_secs_f64() / self.server.as_secs_f64().max(f64::MIN_POSITIVE)
     }
 
     /// How many a second.

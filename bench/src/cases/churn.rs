@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Scale, own_path};
+use super::{Scale, USER, own_path};
 use crate::Outcome;
 use crate::figures::{Figures, Metric, metric};
 use crate::load::Reading;
@@ -41,6 +41,7 @@ pub(super) fn run(server: &dyn Server, scale: &Scale) -> Outcome<Figures> {
     let cycles = stage.load.streams.tally.opened;
     figures.add(CYCLES, spent.rate(cycles));
     figures.add(CPU, spent.server_us_each(cycles));
+    figures.add(USER, spent.user_percent());
     add_quantiles(&mut figures, LATENCY, &stage.load.streams.tally.connect);
 
     stage.load.run_until(ARRIVAL_TIMEOUT, |load| Ok(load.streams.opening == 0))?;

@@ -1,6 +1,6 @@
 //! One event to many streams: by topic where there are topics, else by one send a stream.
 
-use super::{EVENT_BYTES, Scale, own_path, topic_path};
+use super::{EVENT_BYTES, Scale, USER, own_path, topic_path};
 use crate::Outcome;
 use crate::figures::{Figures, Metric, metric};
 use crate::load::{Payload, Reading};
@@ -43,6 +43,7 @@ pub(super) fn run(server: &dyn Server, scale: &Scale, streams: u32) -> Outcome<F
     let count = stage.load.streams.tally.events - before;
     figures.add(DELIVERIES, spent.rate(count));
     figures.add(CPU, spent.server_us_each(count));
+    figures.add(USER, spent.user_percent());
     figures.add(LAST, times.value_at_quantile(0.5) as f64 / 1e6);
     figures.add(LAST_MAX, times.max() as f64 / 1e6);
     figures.client_share = stage.client_share;

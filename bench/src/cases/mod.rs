@@ -8,15 +8,18 @@ mod hold;
 mod send;
 mod send_many;
 mod slow;
+mod turns;
 
 use std::time::Duration;
 
 use crate::Outcome;
-use crate::figures::Figures;
+use crate::figures::{Figures, Metric, metric};
 use crate::servers::{Dialect, Server};
 
 /// Data of an event, where a case does not say otherwise.
 const EVENT_BYTES: usize = 100;
+/// What of a server's CPU time is its own code.
+const USER: Metric = metric("of it in user space", "%");
 /// How long before a window the load runs already.
 const WARM_UP: Duration = Duration::from_millis(300);
 
@@ -64,8 +67,7 @@ const SMOKE: Scale = Scale {
     name: "smoke",
     hold: &[20, 50],
     heartbeats: Duration::ZERO,
-    // More than what is under way at once, or a stream's events overtake each other on two connections.
-    streams: 500,
+    streams: 200,
     window: Duration::from_millis(100),
     fan_out: [20, 50],
     slow_streams: 20,

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::send::{Rounds, paced};
+use super::send::{Sends, paced};
+use super::turns::Turns;
 use super::{Scale, own_path};
 use crate::Outcome;
 use crate::figures::{Figures, Metric, metric};
@@ -31,23 +32,23 @@ pub(super) fn run(server: &dyn Server, scale: &Scale) -> Outcome<Figures> {
     let healthy = scale.slow_streams - slow;
     stage.open(0..healthy, Reading::Everything)?;
     stage.load.connect_senders(stage.server.sends, CONNECTIONS)?;
-    let mut rounds = Rounds { next: 0, streams: healthy, bytes: EVENT_BYTES, request: Vec::new() };
+    let mut sends = Sends::new(Turns::new(CONNECTIONS, healthy), EVENT_BYTES);
     // Twice: the first lets buffers grow to what this load needs.
     for _ in 0..2 {
         stage.load.streams.tally.delivery.reset();
-        paced(&mut stage, &mut rounds, scale.window, SENDS_A_SECOND)?;
+        paced(&mut stage, &mut sends, scale.window, SENDS_A_SECOND)?;
     }
     add_p99(&mut figures, P99_BEFORE, &stage);
     let (user, queued) = (stage.server.process.usage()?.pss_bytes, machine::queued_bytes()?);
 
     stage.open(healthy..scale.slow_streams, Reading::HeadOnly)?;
-    rounds.streams = scale.slow_streams;
+    sends.turns.widen(scale.slow_streams);
     stage.load.streams.tally.delivery.reset();
     let mark = stage.mark()?;
     let mut peak = Peak::default();
     let end = Instant::now() + scale.window * 3;
     while Instant::now() < end {
-        paced(&mut stage, &mut rounds, LOOK.min(scale.window), SENDS_A_SECOND)?;
+        paced(&mut stage, &mut sends, LOOK.min(scale.window), SENDS_A_SECOND)?;
         peak.user = peak.user.max(stage.server.process.usage()?.pss_bytes);
         peak.queued = peak.queued.max(machine::queued_bytes()?);
     }

@@ -9,6 +9,7 @@ mod lines;
 mod payload;
 mod poller;
 mod senders;
+mod socket;
 mod streams;
 mod tally;
 

@@ -1,19 +1,23 @@
 //! Keep-alive connections that post, one request at a time each.
 
+use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::{RecvFlags, SendFlags, sockopt};
 
 use super::decoder::{Decoder, Found};
 use super::poller::{Poller, Source};
+use super::socket::connect;
 
 /// Connections to the server's sending side.
 pub(crate) struct Senders {
     server: SocketAddr,
     connections: Vec<Sender>,
-    idle: Vec<u32>,
+    /// In the order in which they are used again, so that none is idle for long.
+    idle: VecDeque<u32>,
     /// Answers with a 2xx status.
     pub(crate) accepted: u64,
     /// Other answers.
@@ -24,7 +28,7 @@ pub(crate) struct Senders {
 }
 
 struct Sender {
-    socket: TcpStream,
+    socket: OwnedFd,
     decoder: Decoder,
     unsent: Vec<u8>,
 }
@@ -48,7 +52,7 @@ impl Senders {
 
     /// Takes a connection that waits for nothing.
     pub(crate) fn take_idle(&mut self) -> Option<u32> {
-        self.idle.pop()
+        self.idle.pop_front()
     }
 
     /// Tells whether every request has its answer.
@@ -69,7 +73,12 @@ impl Senders {
         sender.flush()?;
         loop {
             let count = match rustix::net::recv(&sender.socket, &mut *self.buffer, RecvFlags::DONTWAIT) {
-                Ok((_, 0)) => return Err(io::Error::other("the server has closed a keep-alive connection")),
+                // A server may give an idle connection up.
+                Ok((_, 0)) if self.idle.contains(&index) => {
+                    *sender = Sender::connect(poller, self.server, index)?;
+                    return Ok(());
+                }
+                Ok((_, 0)) => return Err(io::Error::other("the server has closed instead of answering")),
                 Ok((_, count)) => count,
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(error) => return Err(error.into()),
@@ -85,7 +94,7 @@ impl Senders {
                 }
                 Found::Line(_) => {}
                 Found::End { closes } => {
-                    idle.push(index);
+                    idle.push_back(index);
                     closed = closes;
                 }
             });
@@ -103,9 +112,9 @@ impl Senders {
 
 impl Sender {
     fn connect(poller: &Poller, server: SocketAddr, index: u32) -> io::Result<Self> {
-        let socket = TcpStream::connect(server)?;
-        socket.set_nodelay(true)?;
-        socket.set_nonblocking(true)?;
+        // It may take a second to come about, when the server accepts slowly; nobody else waits for it.
+        let socket = connect(None, server)?;
+        sockopt::set_tcp_nodelay(&socket, true)?;
         poller.add(&socket, Source::Sender(index))?;
         Ok(Self { socket, decoder: Decoder::default(), unsent: Vec::new() })
     }

@@ -1,16 +1,17 @@
 //! The clients: streams that are opened, read and left.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, ipproto, sockopt};
+use rustix::net::{RecvFlags, SendFlags, sockopt};
 
 use super::decoder::{Decoder, Found};
 use super::payload::Payload;
 use super::poller::{Poller, Source};
+use super::socket::connect;
 use super::tally::Tally;
 
 /// What a browser sends with `new EventSource(..)`; a server that keeps requests keeps this much.
@@ -95,18 +96,11 @@ impl Streams {
         reading: Reading,
         now: u64,
     ) -> io::Result<()> {
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let socket =
-            rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, Some(ipproto::TCP))?;
-        if reading == Reading::HeadOnly {
-            sockopt::set_socket_recv_buffer_size(&socket, SLOW_RECEIVE_BYTES)?;
-        }
         let source = Ipv4Addr::new(127, 0, 0, 2 + (self.connects % SOURCES) as u8);
         self.connects += 1;
-        rustix::net::bind(&socket, &SocketAddrV4::new(source, 0))?;
-        match rustix::net::connect(&socket, &self.server) {
-            Ok(()) | Err(Errno::INPROGRESS) => {}
-            Err(error) => return Err(error.into()),
+        let socket = connect(Some(source), self.server)?;
+        if reading == Reading::HeadOnly {
+            sockopt::set_socket_recv_buffer_size(&socket, SLOW_RECEIVE_BYTES)?;
         }
         poller.add(&socket, Source::Stream(index))?;
         let mut client = Client {

@@ -47,7 +47,7 @@ impl Report {
     /// Writes everything into a folder.
     pub(crate) fn write(&self, folder: &Path) -> Outcome<()> {
         fs::create_dir_all(folder)?;
-        fs::write(folder.join("raw.json"), serde_json::to_string_pretty(self)?)?;
+        fs::write(folder.join("raw.json"), serde_json::to_string(self)?)?;
         fs::write(folder.join("table.md"), self.table())?;
         for plot in plot::PLOTS {
             if let Some(svg) = plot.draw(&self.measurements) {
