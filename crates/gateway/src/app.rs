@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -26,12 +25,11 @@ use crate::worker;
 /// How many accepted connections may wait for a thread.
 const CONNECTIONS_WAITING_MAX: usize = 256;
 
-/// A running gateway. Dropped without [`shut_down`](Gateway::shut_down), it stops accepting and its
-/// streams are cut off with the process.
+/// A running gateway. Dropped without [`shut_down`](Gateway::shut_down), its threads end at once and
+/// its streams with them.
 #[derive(Debug)]
 pub struct Gateway {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) threads: Vec<JoinHandle<()>>,
     address: SocketAddr,
     internal_address: Option<SocketAddr>,
 }
@@ -67,14 +65,13 @@ impl Gateway {
 
         let (shared, inboxes) = share(config);
         let mut connections = Vec::new();
-        let mut threads = Vec::new();
         for (index, inbox) in inboxes.into_iter().enumerate() {
             let (sender, receiver) = mpsc::channel(CONNECTIONS_WAITING_MAX);
             connections.push(sender);
             let (shared, target) = (Arc::clone(&shared), target.clone());
-            threads.push(std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+            std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
                 supervise(|| worker::run(index, shared, target, inbox, receiver));
-            })?);
+            })?;
         }
         accept(public, if internal.is_some() { Port::Public } else { Port::Shared }, &connections, &shared);
         if let Some(internal) = internal {
@@ -88,7 +85,7 @@ impl Gateway {
             }
         });
         log_start(&shared.config, address, internal_address);
-        Ok(Self { shared, threads, address, internal_address })
+        Ok(Self { shared, address, internal_address })
     }
 
     /// Gives the address of the public listener.
@@ -108,6 +105,7 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         self.shared.draining.cancel();
         self.shared.closing.cancel();
+        self.shared.stopped.cancel();
     }
 }
 
@@ -143,6 +141,7 @@ fn share(config: Config) -> (Arc<Shared>, Vec<mpsc::Receiver<crate::shard::Comma
         callbacks: Arc::new(Semaphore::new(config.callback.concurrent_max.min(Semaphore::MAX_PERMITS))),
         draining: CancellationToken::new(),
         closing: CancellationToken::new(),
+        stopped: CancellationToken::new(),
         callbacks_running: TaskTracker::new(),
         connections: TaskTracker::new(),
         overfull: Notify::new(),
@@ -182,6 +181,34 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_gateway_that_is_dropped_leaves_no_thread() {
+        let port = sse_gateway_testkit::free_port().to_string();
+        let settings = [("PORT", port.as_str()), ("SHARDS", "3")];
+        let gateway = Gateway::start(Config::from_pairs(settings).expect("valid")).await.expect("it starts");
+        tokio::time::timeout(DEADLINE, threads_become(3)).await.expect("three threads begin");
+        drop(gateway);
+        tokio::time::timeout(DEADLINE, threads_become(0)).await.expect("they end");
+    }
+
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    async fn threads_become(wanted: usize) {
+        let is_shard = |entry: std::io::Result<std::fs::DirEntry>| {
+            let name = entry.and_then(|entry| std::fs::read_to_string(entry.path().join("comm")));
+            // A thread may end while its name is read.
+            name.is_ok_and(|name| name.starts_with("shard-"))
+        };
+        let count = || {
+            let threads = std::fs::read_dir("/proc/self/task").expect("Linux");
+            threads.map(is_shard).filter(|is_shard| *is_shard).count()
+        };
+        while count() != wanted {
+            // Nothing tells when a thread begins or ends.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 
     /// Runs itself once more, as the process that must end.
     #[test]

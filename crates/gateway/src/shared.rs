@@ -19,6 +19,8 @@ pub(crate) struct Shared {
     pub(crate) draining: CancellationToken,
     /// The shutdown's last step: connections close after their current answer.
     pub(crate) closing: CancellationToken,
+    /// The gateway is gone: its threads end, with whatever they still hold.
+    pub(crate) stopped: CancellationToken,
     /// Places for streams. A place is taken when a stream begins and given back when its
     /// disconnect is issued, so that disconnects waiting for a slow backend are bounded too.
     pub(crate) places: Semaphore,

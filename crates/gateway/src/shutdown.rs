@@ -32,7 +32,7 @@ impl Gateway {
     ///
     /// Accepting stops at once and `/readyz` turns; streams still opening are dropped without an
     /// answer, open ones end cleanly. What the time cuts off is counted, logged and returned.
-    pub async fn shut_down(mut self) -> ShutdownReport {
+    pub async fn shut_down(self) -> ShutdownReport {
         let shared = &self.shared;
         let deadline = Instant::now() + shared.config.shutdown.saturating_sub(MARGIN);
         shared.draining.cancel();
@@ -61,7 +61,6 @@ impl Gateway {
         } else {
             warn!(streams = report.streams, callbacks = report.callbacks, "shut down: the time was over");
         }
-        self.threads.clear();
         report
     }
 

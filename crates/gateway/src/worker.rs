@@ -41,7 +41,7 @@ pub(crate) struct Worker {
     work: Notify,
 }
 
-/// Runs a worker on the calling thread until its queues close.
+/// Runs a worker on the calling thread until the gateway is dropped.
 pub(crate) fn run(
     index: usize,
     shared: Arc<Shared>,
@@ -64,10 +64,11 @@ pub(crate) fn run(
         });
         let issuing = spawn_local(connect::issue_all(Rc::clone(&worker)));
         let accepting = spawn_local(accept(Rc::clone(&worker), connections));
-        let drained = worker.drive(inbox).await;
+        let stopped = worker.shared.stopped.clone();
+        let driven = stopped.run_until_cancelled(worker.drive(inbox)).await;
         accepting.abort();
         issuing.abort();
-        drained
+        driven.unwrap_or(Ok(()))
     })
 }
 
