@@ -20,6 +20,7 @@ pub(crate) struct Stage {
     pub(crate) load: Load,
     pub(crate) server: Running,
     pub(crate) dialect: Dialect,
+    asks_backend: bool,
     /// The next number of each stream.
     numbers: Vec<u32>,
     /// The busiest that the client has been, as a share of its core.
@@ -50,7 +51,14 @@ impl Stage {
         let backend = Backend::start(&poller)?;
         let running = server.start(backend.address()?)?;
         let load = Load::new(poller, backend, running.streams, path);
-        Ok(Self { load, server: running, dialect: server.dialect(), numbers: Vec::new(), client_share: 0.0 })
+        Ok(Self {
+            load,
+            server: running,
+            dialect: server.dialect(),
+            asks_backend: server.asks_backend(),
+            numbers: Vec::new(),
+            client_share: 0.0,
+        })
     }
 
     /// Opens streams with these numbers.
@@ -110,11 +118,18 @@ impl Stage {
     pub(crate) fn check(&self, figures: &mut Figures, lost: u64) {
         let tally = &self.load.streams.tally;
         let senders = self.load.senders.as_ref();
+        let backend = &self.load.backend;
+        if self.asks_backend {
+            figures.fault(
+                tally.opened.saturating_sub(backend.connects),
+                "streams opened without asking the backend",
+            );
+        }
         let refused_sends = senders.map_or(0, |senders| senders.refused);
         let last = senders
             .and_then(|senders| senders.last_refusal)
             .map_or(String::new(), |status| status.to_string());
-        figures.fault(lost, "events accepted and not delivered");
+        figures.fault(lost, "events accepted and not delivered within 5 s");
         figures.fault(tally.misordered, "events out of order or twice");
         figures.fault(tally.refused, "streams refused");
         figures.fault(tally.ended, "streams ended by the server");

@@ -80,7 +80,7 @@ fn check(stage: &mut Stage, figures: &mut Figures, healthy: u32, slow: u32) -> O
     let wanted: u64 = (0..healthy).map(|index| u64::from(stage.given(index))).sum();
     let lost = stage.wait_for_events(wanted)?;
     let tally = &stage.load.streams.tally;
-    figures.fault(lost, "events lost by healthy readers");
+    figures.fault(lost, "events not delivered to healthy readers within 5 s");
     figures.fault(tally.missing, "events skipped for healthy readers");
     figures.fault(tally.misordered, "events out of order or twice");
     figures.fault(tally.ended.saturating_sub(u64::from(slow)), "healthy readers cut off");

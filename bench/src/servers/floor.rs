@@ -28,6 +28,10 @@ impl Server for Floor {
         Dialect::Plain
     }
 
+    fn asks_backend(&self) -> bool {
+        false
+    }
+
     fn start(&self, _backend: SocketAddr) -> Outcome<Running> {
         let own = std::env::current_exe()?;
         start_on_one_port(|port| {

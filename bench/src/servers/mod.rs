@@ -38,6 +38,9 @@ pub(crate) trait Server {
 
     fn dialect(&self) -> Dialect;
 
+    /// Whether it asks a backend who may connect.
+    fn asks_backend(&self) -> bool;
+
     /// Starts it; it asks the backend at this address.
     fn start(&self, backend: SocketAddr) -> Outcome<Running>;
 }

@@ -36,6 +36,10 @@ impl Server for Nchan {
         Dialect::Nchan
     }
 
+    fn asks_backend(&self) -> bool {
+        true
+    }
+
     fn start(&self, backend: SocketAddr) -> Outcome<Running> {
         let port = free_port()?;
         let folder = tempfile::tempdir()?;

@@ -41,6 +41,10 @@ impl Server for Ours {
         Dialect::Gateway
     }
 
+    fn asks_backend(&self) -> bool {
+        true
+    }
+
     fn start(&self, backend: SocketAddr) -> Outcome<Running> {
         let binary = self.binary()?;
         start_on_one_port(|port| {

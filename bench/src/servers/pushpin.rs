@@ -36,6 +36,10 @@ impl Server for Pushpin {
         Dialect::Pushpin
     }
 
+    fn asks_backend(&self) -> bool {
+        true
+    }
+
     fn start(&self, backend: SocketAddr) -> Outcome<Running> {
         let (streams, sends) = (free_port()?, free_port()?);
         let folder = tempfile::tempdir()?;
