@@ -37,8 +37,8 @@ struct Connection {
 pub(super) enum Input {
     Nothing,
     Gone,
-    /// What came, after what was kept.
-    Bytes(Vec<u8>),
+    /// What came, after what was kept; whether there may be more.
+    Bytes(Vec<u8>, bool),
 }
 
 impl Connections {
@@ -67,7 +67,8 @@ impl Connections {
             Ok((_, count)) => {
                 let mut bytes = std::mem::take(&mut connection.kept);
                 bytes.extend_from_slice(&buffer[..count]);
-                Input::Bytes(bytes)
+                // A short read: nothing is left, and what comes next raises an event.
+                Input::Bytes(bytes, count == buffer.len())
             }
             Err(Errno::AGAIN | Errno::INTR) => Input::Nothing,
             Err(_) => Input::Gone,

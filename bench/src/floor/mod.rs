@@ -85,7 +85,7 @@ impl Floor {
             match self.connections.read(key, buffer) {
                 Input::Nothing => return,
                 Input::Gone => return self.connections.remove(key),
-                Input::Bytes(mut bytes) => {
+                Input::Bytes(mut bytes, more) => {
                     let mut taken = 0;
                     while let Some((request, length)) = Request::read(&bytes[taken..]) {
                         self.obey(key, request);
@@ -93,6 +93,9 @@ impl Floor {
                     }
                     bytes.drain(..taken);
                     self.connections.keep(key, bytes);
+                    if !more && !flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR) {
+                        return;
+                    }
                 }
             }
         }
