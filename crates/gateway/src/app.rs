@@ -1,13 +1,11 @@
 //! The composition root: the one place that knows all parts.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,9 +13,9 @@ use tracing::{info, warn};
 
 use crate::callbacks::{Target, TargetError};
 use crate::config::{Config, InternalAccess};
-use crate::listener::{self, Accepted, BindError};
+use crate::listener::{self, Accepted, BindError, Door};
 use crate::routes::Port;
-use crate::shard::COMMANDS_WAITING_MAX;
+use crate::shard::{COMMANDS_WAITING_MAX, Command};
 use crate::shared::{self, ShardHandle, Shared};
 use crate::telemetry::Metrics;
 use crate::worker;
@@ -54,7 +52,7 @@ impl Gateway {
     /// # Errors
     /// That an address cannot be listened on, or certificates cannot be read.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let listen = |address, setting| listen(address, setting, config.streams.write_timeout);
+        let listen = |address, setting| listener::bind(address, setting, config.streams.write_timeout);
         let public = listen(config.listen, "PORT")?;
         let internal =
             config.internal.listen.map(|address| listen(address, "INTERNAL_LISTEN")).transpose()?;
@@ -63,19 +61,17 @@ impl Gateway {
         let internal_address = internal.as_ref().map(TcpListener::local_addr).transpose()?;
         warn_of_open_doors(&config);
 
-        let (shared, inboxes) = share(config);
-        let mut connections = Vec::new();
-        for (index, inbox) in inboxes.into_iter().enumerate() {
-            let (sender, receiver) = mpsc::channel(CONNECTIONS_WAITING_MAX);
-            connections.push(sender);
+        let port = if internal.is_some() { Port::Public } else { Port::Shared };
+        let internal = internal.map(|listener| Door { listener, port: Port::Internal });
+        let mut doors: Vec<Door> = [Door { listener: public, port }].into_iter().chain(internal).collect();
+        let (shared, queues) = share(config);
+        for (index, (inbox, connections)) in queues.into_iter().enumerate() {
             let (shared, target) = (Arc::clone(&shared), target.clone());
+            // The first one accepts for all.
+            let doors = std::mem::take(&mut doors);
             std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
-                supervise(|| worker::run(index, shared, target, inbox, receiver));
+                supervise(|| worker::run(index, shared, target, inbox, connections, doors));
             })?;
-        }
-        accept(public, if internal.is_some() { Port::Public } else { Port::Shared }, &connections, &shared);
-        if let Some(internal) = internal {
-            accept(internal, Port::Internal, &connections, &shared);
         }
         tokio::spawn({
             let shared = Arc::clone(&shared);
@@ -121,19 +117,15 @@ fn supervise(shard: impl FnOnce() -> io::Result<()>) {
     std::process::abort();
 }
 
-fn listen(
-    address: SocketAddr,
-    setting: &'static str,
-    write_timeout: Duration,
-) -> Result<TcpListener, StartError> {
-    Ok(TcpListener::from_std(listener::bind(address, setting, write_timeout)?)?)
-}
+/// What comes to a worker from other threads.
+type Queues = (mpsc::Receiver<Command>, mpsc::Receiver<Accepted>);
 
-fn share(config: Config) -> (Arc<Shared>, Vec<mpsc::Receiver<crate::shard::Command>>) {
-    let (handles, inboxes): (Vec<_>, Vec<_>) = (0..config.shards.get())
+fn share(config: Config) -> (Arc<Shared>, Vec<Queues>) {
+    let (handles, queues): (Vec<_>, Vec<_>) = (0..config.shards.get())
         .map(|_| {
-            let (inbox, receiver) = mpsc::channel(COMMANDS_WAITING_MAX);
-            (ShardHandle { inbox, outbox_bytes: AtomicUsize::new(0) }, receiver)
+            let (inbox, commands) = mpsc::channel(COMMANDS_WAITING_MAX);
+            let (connections, accepted) = mpsc::channel(CONNECTIONS_WAITING_MAX);
+            (ShardHandle { inbox, connections, outbox_bytes: AtomicUsize::new(0) }, (commands, accepted))
         })
         .unzip();
     let shared = Shared {
@@ -149,11 +141,7 @@ fn share(config: Config) -> (Arc<Shared>, Vec<mpsc::Receiver<crate::shard::Comma
         metrics: Metrics::new(),
         config,
     };
-    (Arc::new(shared), inboxes)
-}
-
-fn accept(listener: TcpListener, port: Port, connections: &[mpsc::Sender<Accepted>], shared: &Shared) {
-    tokio::spawn(listener::accept(listener, port, connections.to_vec(), shared.draining.clone()));
+    (Arc::new(shared), queues)
 }
 
 fn warn_of_open_doors(config: &Config) {
@@ -178,7 +166,8 @@ fn log_start(config: &Config, address: SocketAddr, internal: Option<SocketAddr>)
 #[cfg(test)]
 mod tests {
     use std::os::unix::process::ExitStatusExt;
-    use std::process::{Command, Stdio};
+    use std::process::{self, Stdio};
+    use std::time::Duration;
 
     use super::*;
 
@@ -219,7 +208,7 @@ mod tests {
             assert!(shard.join().is_ok(), "the process has outlived its shard");
         }
         let itself = std::env::current_exe().expect("a running test knows its path");
-        let status = Command::new(itself)
+        let status = process::Command::new(itself)
             .args(["--exact", "app::tests::a_shard_that_panics_ends_the_process"])
             .env(INSIDE, "1")
             .stdout(Stdio::null())

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::listener::Accepted;
 use crate::shard::{Command, Report};
 use crate::telemetry::Metrics;
 
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) struct ShardHandle {
     pub(crate) inbox: mpsc::Sender<Command>,
+    /// The way to its worker for a connection that was accepted by another.
+    pub(crate) connections: mpsc::Sender<Accepted>,
     /// What its outboxes hold, as it last said.
     pub(crate) outbox_bytes: AtomicUsize,
 }

@@ -5,9 +5,9 @@
 //! the shard's epoll instance, so an idle thread sleeps in one place.
 
 use std::cell::RefCell;
-use std::future::Future;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::AsRawFd;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,12 +17,14 @@ use sse_gateway_engine::{Answer, Key, Limits, Sent};
 use sse_gateway_protocol::Token;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::spawn_local;
+use tokio::time::sleep_until;
 
 use crate::callbacks::{Callbacks, Target};
 use crate::connect::{self, Disconnects};
-use crate::listener::{Accepted, Taken, serve};
+use crate::listener::{Accepted, Door, Taken, accept, serve};
 use crate::shard::{self, Command, Driver, Ended, Turn, Wanted};
 use crate::shared::Shared;
 
@@ -41,17 +43,19 @@ pub(crate) struct Worker {
     work: Notify,
 }
 
-/// Runs a worker on the calling thread until the gateway is dropped.
+/// Runs a worker on the calling thread until the gateway is dropped; it also accepts at `doors`, for
+/// all workers.
 pub(crate) fn run(
     index: usize,
     shared: Arc<Shared>,
     target: Option<Arc<Target>>,
     inbox: mpsc::Receiver<Command>,
     connections: mpsc::Receiver<Accepted>,
+    doors: Vec<Door>,
 ) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
     let limits = limits(&shared);
-    LocalSet::new().block_on(&runtime, async move {
+    runtime.block_on(async move {
         let driver = RefCell::new(Driver::new(limits, Instant::now())?);
         let callbacks = target.map(Callbacks::new);
         let worker = Rc::new(Worker {
@@ -62,13 +66,14 @@ pub(crate) fn run(
             driver,
             work: Notify::new(),
         });
-        let issuing = spawn_local(connect::issue_all(Rc::clone(&worker)));
-        let accepting = spawn_local(accept(Rc::clone(&worker), connections));
+        for door in doors {
+            spawn_local(accept(door, Rc::clone(&worker)));
+        }
+        spawn_local(connect::issue_all(Rc::clone(&worker)));
+        spawn_local(take_connections(Rc::clone(&worker), connections));
         let stopped = worker.shared.stopped.clone();
-        let driven = stopped.run_until_cancelled(worker.drive(inbox)).await;
-        accepting.abort();
-        issuing.abort();
-        driven.unwrap_or(Ok(()))
+        stopped.run_until_cancelled(worker.drive(inbox)).await.unwrap_or(Ok(()))
+        // What the tasks still hold goes with the runtime.
     })
 }
 
@@ -84,11 +89,11 @@ fn limits(shared: &Shared) -> Limits {
 }
 
 #[expect(deprecated, reason = "its successor is unsafe; this descriptor is owned and never replaced")]
-fn watch(epoll: Rc<OwnedFd>) -> io::Result<AsyncFd<Rc<OwnedFd>>> {
-    AsyncFd::with_interest(epoll, Interest::READABLE)
+pub(crate) fn watch<T: AsRawFd>(descriptor: T) -> io::Result<AsyncFd<T>> {
+    AsyncFd::with_interest(descriptor, Interest::READABLE)
 }
 
-async fn accept(worker: Rc<Worker>, mut connections: mpsc::Receiver<Accepted>) {
+async fn take_connections(worker: Rc<Worker>, mut connections: mpsc::Receiver<Accepted>) {
     while let Some(accepted) = connections.recv().await {
         spawn_local(serve(accepted, Rc::clone(&worker)));
     }
@@ -98,25 +103,34 @@ impl Worker {
     /// Drives the shard: takes commands, looks at sockets, writes.
     async fn drive(self: &Rc<Self>, mut inbox: mpsc::Receiver<Command>) -> io::Result<()> {
         let epoll = watch(self.driver.borrow().epoll())?;
+        let mut alarm = pin!(sleep_until(Instant::now().into()));
         let mut more = Turn::Done;
         loop {
             let mut sockets_ready = more == Turn::More;
+            let deadline = self.driver.borrow().next_deadline().map(Into::into);
+            if let Some(deadline) = deadline
+                && alarm.deadline() != deadline
+            {
+                alarm.as_mut().reset(deadline);
+            }
             if more == Turn::More {
                 // Whatever else this thread has to do goes first; then the rest of the turn.
                 tokio::task::yield_now().await;
             } else {
                 tokio::select! {
-                    command = inbox.recv() => match command {
-                        Some(command) => self.obey(command),
-                        None => return Ok(()),
-                    },
-                    () = self.work.notified() => {}
+                    // Each branch is empty once it was taken, so none keeps another waiting.
+                    biased;
                     ready = epoll.readable() => {
                         // Cleared first: what comes while the sockets are read raises it again.
                         ready?.clear_ready();
                         sockets_ready = true;
                     }
-                    () = self.deadline() => {}
+                    () = self.work.notified() => {}
+                    command = inbox.recv() => match command {
+                        Some(command) => self.obey(command),
+                        None => return Ok(()),
+                    },
+                    () = &mut alarm, if deadline.is_some() => {}
                 }
             }
             for _ in 0..COMMANDS_PER_TURN {
@@ -128,14 +142,17 @@ impl Worker {
         }
     }
 
-    fn deadline(&self) -> impl Future<Output = ()> + use<> {
-        let deadline = self.driver.borrow().next_deadline();
-        async move {
-            match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-                None => std::future::pending().await,
-            }
+    /// Gives a connection to the worker that will own it; an error says that the worker is gone.
+    pub(crate) async fn give(
+        self: &Rc<Self>,
+        index: usize,
+        accepted: Accepted,
+    ) -> Result<(), mpsc::error::SendError<Accepted>> {
+        if index == self.index {
+            spawn_local(serve(accepted, Rc::clone(self)));
+            return Ok(());
         }
+        self.shared.shards[index].connections.send(accepted).await
     }
 
     fn obey(&self, command: Command) {

@@ -11,7 +11,7 @@ mod wire;
 
 use std::time::Duration;
 
-pub(crate) use accept::{Accepted, accept};
+pub(crate) use accept::{Accepted, Door, accept};
 pub use bind::BindError;
 pub(crate) use bind::bind;
 pub(crate) use connection::{Handoff, Taken, serve};
