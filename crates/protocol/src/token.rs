@@ -34,6 +34,11 @@ impl Token {
         self.0.hyphenated()
     }
 
+    /// Adds the full text to a text for the wire, without the machinery of formatting.
+    pub(crate) fn push_to(&self, text: &mut String) {
+        text.push_str(self.0.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    }
+
     /// Gives the sixteen bytes; all but six bits are random, the first eight bits among them.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {

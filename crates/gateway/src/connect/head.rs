@@ -3,37 +3,36 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use hyper::Response;
 use sse_gateway_protocol::sse::{Encoder, Frame, Framing};
 
 use crate::cors::Cors;
 use crate::reply::Body;
 
-const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-
-fn headers() -> [(HeaderName, HeaderValue); 4] {
-    [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-        (X_ACCEL_BUFFERING, HeaderValue::from_static("no")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    ]
-}
+/// What every stream's head says, written as it goes out.
+const HEADERS: [(&str, &str); 4] = [
+    ("Content-Type", "text/event-stream"),
+    ("Cache-Control", "no-cache"),
+    ("X-Accel-Buffering", "no"),
+    ("X-Content-Type-Options", "nosniff"),
+];
 
 /// Writes the head and the first comment, ready for the socket.
 ///
 /// The comment makes proxies forward at once, and no byte order mark can lead the stream.
 pub(super) fn frame(framing: Framing, cors: &Cors) -> Frame {
-    let mut all: HeaderMap = headers().into_iter().collect();
-    cors.apply(&mut all);
-    let date = httpdate::fmt_http_date(SystemTime::now());
-    let mut head = format!("HTTP/1.1 200 OK\r\nDate: {date}\r\n").into_bytes();
-    for (name, value) in &all {
-        head.extend_from_slice(title_case(name).as_bytes());
-        head.extend_from_slice(b": ");
-        head.extend_from_slice(value.as_bytes());
-        head.extend_from_slice(b"\r\n");
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    head.extend_from_slice(b"HTTP/1.1 200 OK\r\nDate: ");
+    head.extend_from_slice(httpdate::fmt_http_date(SystemTime::now()).as_bytes());
+    head.extend_from_slice(b"\r\n");
+    for (name, value) in HEADERS {
+        write_line(&mut head, name, value.as_bytes());
+    }
+    let mut allowed = HeaderMap::new();
+    cors.apply(&mut allowed);
+    for (name, value) in &allowed {
+        write_line(&mut head, &title_case(name), value.as_bytes());
     }
     if framing == Framing::Chunked {
         head.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
@@ -43,6 +42,15 @@ pub(super) fn frame(framing: Framing, cors: &Cors) -> Frame {
     comment.comment("ok");
     head.extend_from_slice(comment.finish().on_wire(framing));
     Frame::verbatim(head.into())
+}
+
+/// Room for a head without CORS.
+const HEAD_BYTES: usize = 256;
+
+fn write_line(head: &mut Vec<u8>, name: &str, value: &[u8]) {
+    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+        head.extend_from_slice(part);
+    }
 }
 
 fn title_case(name: &HeaderName) -> String {
@@ -56,7 +64,11 @@ fn title_case(name: &HeaderName) -> String {
 /// Answers HEAD: the head of a stream that is not opened, so no backend is asked.
 pub(super) fn without_stream() -> Response<Body> {
     let mut response = Response::new(Body::whole(Bytes::new()));
-    response.headers_mut().extend(headers());
+    for (name, value) in HEADERS {
+        // Names and values stand above.
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a name of a header");
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
     response
 }
 

@@ -1,34 +1,64 @@
 //! The client's request as the backend gets to see it.
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, header};
 use hyper::Request;
-use sse_gateway_protocol::callback::StoredRequest;
 
 /// Writes the request as JSON, once: it travels in the connect and, stored, in the disconnect.
+///
+/// Every connect does this, so nothing stands between the header map and the text.
 pub(super) fn store<B>(request: &Request<B>) -> Box<str> {
     let headers = request.headers();
-    let stored = StoredRequest {
-        url: request.uri().to_string(),
-        headers: headers.keys().map(|name| (name.as_str().to_owned(), joined(headers, name))).collect(),
-    };
-    serde_json::to_string(&stored).expect("strings always serialise").into_boxed_str()
+    let url = request.uri().to_string();
+    let expected = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 6).sum::<usize>();
+    let mut json = Vec::with_capacity(url.len() + expected + 32);
+    json.extend_from_slice(br#"{"url":"#);
+    serde_json::to_writer(&mut json, &url).expect("a string always serialises");
+    json.extend_from_slice(br#","headers":{"#);
+    write_headers(&mut json, headers);
+    json.extend_from_slice(b"}}");
+    String::from_utf8(json).expect("everything above writes UTF-8").into_boxed_str()
 }
 
-fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
-    let separator = if name == header::COOKIE { "; " } else { ", " };
-    let mut text = String::new();
-    for (index, value) in headers.get_all(name).iter().enumerate() {
-        if index > 0 {
-            text.push_str(separator);
+/// Writes the members in the order of the request; the map gives a name's duplicates one after the other.
+fn write_headers(json: &mut Vec<u8>, headers: &HeaderMap) {
+    let mut open = None;
+    for (name, value) in headers {
+        if open == Some(name) {
+            json.extend_from_slice(if name == header::COOKIE { b"; " } else { b", " });
+        } else {
+            json.extend_from_slice(if open.is_some() { br#"",""# } else { b"\"" });
+            // A name is a token in lower case: nothing in it is escaped.
+            json.extend_from_slice(name.as_str().as_bytes());
+            json.extend_from_slice(br#"":""#);
+            open = Some(name);
         }
-        // ISO-8859-1: each byte is the code point of the same number.
-        text.extend(value.as_bytes().iter().map(|byte| char::from(*byte)));
+        escape(json, value.as_bytes());
     }
-    text
+    if open.is_some() {
+        json.push(b'"');
+    }
+}
+
+/// Writes ISO-8859-1 within a JSON string: each byte is the code point of the same number.
+fn escape(json: &mut Vec<u8>, latin_1: &[u8]) {
+    let mut rest = latin_1;
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    while let Some(length) = rest.iter().position(|byte| !is_plain(byte)) {
+        json.extend_from_slice(&rest[..length]);
+        match rest[length] {
+            byte @ (b'"' | b'\\') => json.extend_from_slice(&[b'\\', byte]),
+            byte @ ..b' ' => json.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            byte => json.extend_from_slice(char::from(byte).encode_utf8(&mut [0; 2]).as_bytes()),
+        }
+        rest = &rest[length + 1..];
+    }
+    json.extend_from_slice(rest);
 }
 
 #[cfg(test)]
 mod tests {
+    use sse_gateway_protocol::callback::StoredRequest;
+
     use super::*;
 
     #[test]
@@ -43,7 +73,28 @@ mod tests {
             .expect("a request");
         assert_eq!(
             &*store(&request),
-            r#"{"url":"/a/b?x=%20y","headers":{"cookie":"a=1; b=2","set-cookie":"c=3, d=4","x-name":"café"}}"#
+            r#"{"url":"/a/b?x=%20y","headers":{"x-name":"café","cookie":"a=1; b=2","set-cookie":"c=3, d=4"}}"#
         );
+    }
+
+    #[test]
+    fn whatever_a_value_holds_is_read_back_from_the_json() {
+        let bytes: Vec<u8> =
+            (0..=255).filter(|byte| http::HeaderValue::from_bytes(&[*byte]).is_ok()).collect();
+        assert!(
+            bytes.contains(&b'\t') && bytes.contains(&b'"') && bytes.contains(&b'\\') && bytes.contains(&255)
+        );
+        let request = Request::get("/\"\\?{").header("X-All", &bytes[..]).header("X-None", "").body(());
+        let stored: StoredRequest =
+            serde_json::from_str(&store(&request.expect("a request"))).expect("valid JSON");
+        assert_eq!(stored.url, "/\"\\?{");
+        assert_eq!(stored.headers["x-all"], bytes.iter().map(|byte| char::from(*byte)).collect::<String>());
+        assert_eq!(stored.headers["x-none"], "");
+    }
+
+    #[test]
+    fn a_request_without_headers_is_stored() {
+        let request = Request::get("/").body(()).expect("a request");
+        assert_eq!(&*store(&request), r#"{"url":"/","headers":{}}"#);
     }
 }
