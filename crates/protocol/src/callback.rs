@@ -1,11 +1,16 @@
-//! What the gateway asks and tells the backend (protocol 1.1 and 1.4).
+//! What the gateway asks and tells the backend (protocol 1.1 and 1.4), and what the backend answers
+//! (protocol 1.1 and 2.1).
+
+pub(crate) mod answer;
+pub(crate) mod wish;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::json::{Members, Text, opens_with};
-use crate::{Event, Token, event};
+use crate::Token;
+pub use answer::{ConnectAnswer, Defect, InvalidAnswer, SUBJECT_BYTES_MAX};
+pub use wish::{From, IfMissing, TOPICS_MAX, TopicWish};
 
 /// The body of a callback, told apart by `action`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,73 +120,4 @@ impl CloseReason {
             CloseReason::Error => "error",
         }
     }
-}
-
-/// The optional body of an accepted connect.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConnectAnswer {
-    /// Goes out first, before anything that was kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event: Option<Event>,
-    /// Ends the stream after the event and after everything that was kept.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub close: bool,
-}
-
-impl ConnectAnswer {
-    /// Reads the body of a 2xx answer; a member that is wrong is left out and named.
-    ///
-    /// The stream opens all the same: the backend has said yes. `null` counts as absent, because
-    /// serialisers of many languages write absent members so.
-    #[must_use]
-    pub fn read(body: &[u8]) -> (Self, Option<Defect>) {
-        if body.is_empty() {
-            return (Self::default(), None);
-        }
-        let Some(members) = Members::read_body(body, ["event", "close"]) else {
-            return (Self::default(), Some(Defect::NoObject));
-        };
-        let [event, close] = members.into_array().map(|member| member.filter(|raw| raw.get() != "null"));
-        let mut defect = None;
-        let close = match close.map(|raw| raw.get()) {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(_) => {
-                defect = Some(Defect::Close);
-                false
-            }
-        };
-        let event = event.and_then(|raw| {
-            let event = read_event(raw);
-            if event.is_none() {
-                defect = Some(Defect::Event);
-            }
-            event
-        });
-        (Self { event, close }, defect)
-    }
-}
-
-fn read_event(raw: &serde_json::value::RawValue) -> Option<Event> {
-    let [name, data] =
-        opens_with(raw, '{').then(|| Members::read(raw.get(), ["name", "data"]))??.into_array();
-    let name = match name.filter(|raw| raw.get() != "null") {
-        None => None,
-        Some(raw) => Some(Text::read(raw).filter(|name| event::is_valid_name(name))?.into_owned()),
-    };
-    Some(Event { name, data: Text::read(data?)?.into_owned() })
-}
-
-/// What is wrong with an accepted connect's body; logged, never fatal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Defect {
-    /// The body is not a JSON object.
-    #[error("the answer is not a JSON object")]
-    NoObject,
-    /// `event` has the wrong shape, or a name that cannot stand on the wire.
-    #[error("`event` is not {{\"name\"?: string without line breaks, \"data\": string}}")]
-    Event,
-    /// `close` is no boolean.
-    #[error("`close` is not a boolean")]
-    Close,
 }

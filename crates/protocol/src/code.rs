@@ -40,7 +40,7 @@ codes! {
     GatewayTimeout = 504 "GATEWAY_TIMEOUT",
     /// The backend could not be reached.
     BackendUnavailable = 503 "BACKEND_UNAVAILABLE",
-    /// The backend's answer to the connect callback is too large.
+    /// The backend's answer to the connect callback is too large, or asks for topics in a wrong way.
     InvalidCallbackAnswer = 502 "INVALID_CALLBACK_ANSWER",
     /// As many streams are open as `STREAMS_MAX` allows.
     StreamsFull = 503 "STREAMS_FULL",
@@ -76,7 +76,7 @@ codes! {
     InvalidEventNameType = 400 "INVALID_EVENT_NAME_TYPE",
     /// `event.name` has CR, LF or NUL.
     InvalidEventName = 400 "INVALID_EVENT_NAME",
-    /// `close` is no boolean.
+    /// `close` is no boolean; of a publish, no object with a reason.
     InvalidCloseType = 400 "INVALID_CLOSE_TYPE",
     /// `retry_ms` is no integer in range.
     InvalidRetry = 400 "INVALID_RETRY_MS",
@@ -86,6 +86,26 @@ codes! {
     EventTooLarge = 413 "EVENT_TOO_LARGE",
     /// The stream's outbox has no room.
     StreamBufferFull = 429 "STREAM_BUFFER_FULL",
+    /// A topic's name is missing, no string, or not 1 to 256 bytes without control characters.
+    InvalidTopic = 400 "INVALID_TOPIC",
+    /// The idempotency key is no string of 1 to 256 bytes.
+    InvalidId = 400 "INVALID_ID",
+    /// `event.name` of a publish is one of the gateway's own.
+    ReservedEventName = 400 "RESERVED_EVENT_NAME",
+    /// A topic that is added to a live stream has a `from` other than `now`.
+    InvalidFrom = 400 "INVALID_FROM",
+    /// A close names no stream, or `subject` is no string of 1 to 256 bytes.
+    InvalidSubject = 400 "INVALID_SUBJECT",
+    /// No topic has this name.
+    TopicNotFound = 404 "TOPIC_NOT_FOUND",
+    /// The topic takes no more events.
+    TopicCompleted = 409 "TOPIC_COMPLETED",
+    /// The idempotency key was used with another body.
+    KeyReused = 409 "KEY_REUSED",
+    /// As many topics exist as `TOPICS_MAX` allows.
+    TopicsFull = 429 "TOPICS_FULL",
+    /// The durable log cannot store it.
+    LogFull = 507 "LOG_FULL",
     /// The gateway failed.
     InternalError = 500 "INTERNAL_ERROR",
 }

@@ -68,7 +68,8 @@ impl Send {
             Some("true") => true,
             Some(_) => return Err(CLOSE_TYPE),
         };
-        let retry_ms = retry_ms.map(read_retry).transpose()?.filter(|_| close);
+        let retry_ms =
+            retry_ms.map(|raw| read_retry_ms(raw).ok_or(RETRY_TYPE)).transpose()?.filter(|_| close);
         Ok(Self { token: Token::parse(&token), frame: encode(&events, retry_ms), close })
     }
 }
@@ -88,12 +89,12 @@ fn encode(events: &[Checked<'_>], retry_ms: Option<u64>) -> Option<Frame> {
 }
 
 /// An event whose name can stand on the wire.
-struct Checked<'a> {
-    name: Option<Cow<'a, str>>,
-    data: Cow<'a, str>,
+pub(crate) struct Checked<'a> {
+    pub(crate) name: Option<Cow<'a, str>>,
+    pub(crate) data: Cow<'a, str>,
 }
 
-fn read_events<'a>(
+pub(crate) fn read_events<'a>(
     event: Option<&'a RawValue>,
     events: Option<&'a RawValue>,
 ) -> Result<Vec<Checked<'a>>, Rejection> {
@@ -112,11 +113,12 @@ fn read_events<'a>(
 }
 
 fn read_event(raw: &RawValue) -> Result<Checked<'_>, Rejection> {
-    let [name, data] = opens_with(raw, '{')
-        .then(|| Members::read(raw.get(), ["name", "data"]))
-        .flatten()
-        .ok_or(EVENT_TYPE)?
-        .into_array();
+    let members = opens_with(raw, '{').then(|| Members::read(raw.get(), ["name", "data"])).flatten();
+    read_event_object(members.ok_or(EVENT_TYPE)?)
+}
+
+pub(crate) fn read_event_object(members: Members<'_, 2>) -> Result<Checked<'_>, Rejection> {
+    let [name, data] = members.into_array();
     let data = data.and_then(Text::read).ok_or(NO_DATA)?;
     let name = match name {
         None => None,
@@ -128,15 +130,16 @@ fn read_event(raw: &RawValue) -> Result<Checked<'_>, Rejection> {
     Ok(Checked { name, data })
 }
 
-fn read_retry(raw: &RawValue) -> Result<u64, Rejection> {
-    raw.get().parse().ok().filter(|retry_ms| *retry_ms <= RETRY_MS_MAX).ok_or(RETRY_TYPE)
+pub(crate) fn read_retry_ms(raw: &RawValue) -> Option<u64> {
+    raw.get().parse().ok().filter(|retry_ms| *retry_ms <= RETRY_MS_MAX)
 }
 
-const fn reject(code: Code, message: &'static str) -> Rejection {
+pub(crate) const fn reject(code: Code, message: &'static str) -> Rejection {
     Rejection { code, message }
 }
 
-const NOT_JSON: Rejection = reject(Code::InvalidJson, "Invalid request: body must be a JSON object");
+pub(crate) const NOT_JSON: Rejection =
+    reject(Code::InvalidJson, "Invalid request: body must be a JSON object");
 const NO_TOKEN: Rejection =
     reject(Code::InvalidTokenMissing, "Invalid request: token is required and must be a string");
 const EVENT_TYPE: Rejection = reject(Code::InvalidEventType, "Invalid request: event must be an object");
@@ -148,7 +151,7 @@ const NO_DATA: Rejection =
     reject(Code::InvalidEventDataMissing, "Invalid request: event.data is required and must be a string");
 const NAME_TYPE: Rejection =
     reject(Code::InvalidEventNameType, "Invalid request: event.name must be a string");
-const NAME_CHARACTERS: Rejection =
+pub(crate) const NAME_CHARACTERS: Rejection =
     reject(Code::InvalidEventName, "Invalid request: event.name must not contain CR, LF or NUL");
 const CLOSE_TYPE: Rejection = reject(Code::InvalidCloseType, "Invalid request: close must be a boolean");
 const RETRY_TYPE: Rejection =

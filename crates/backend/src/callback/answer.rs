@@ -20,7 +20,7 @@ impl CallbackAnswer {
     /// The client is connected: its stream begins with `connection_open`.
     pub(super) fn connected() -> Self {
         let event = Event::named("connection_open", r#"{"status":"connected"}"#);
-        let answer = ConnectAnswer { event: Some(event), close: false };
+        let answer = ConnectAnswer { event: Some(event), ..ConnectAnswer::default() };
         Self { status: 200, body: json!(answer).to_string() }
     }
 

@@ -181,7 +181,7 @@ impl Pair {
             Outcome::Refused => Answer::Refused,
             Outcome::Unknown => Answer::Unknown,
             Outcome::Accepted { first, close, framed } => Answer::Accepted {
-                head: Frame::verbatim(HEAD.into()),
+                head: Frame::verbatim(HEAD.as_bytes().into()),
                 first: first.map(|bytes| encode(&[bytes])),
                 close,
                 framing: if framed { Framing::Chunked } else { Framing::Unframed },

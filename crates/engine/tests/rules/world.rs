@@ -243,7 +243,7 @@ pub(crate) fn event_of(bytes: usize) -> Frame {
 }
 
 pub(crate) fn head() -> Frame {
-    Frame::verbatim(HEAD.into())
+    Frame::verbatim(HEAD.as_bytes().into())
 }
 
 pub(crate) fn accepted(first: Option<Frame>, close: bool) -> Answer {

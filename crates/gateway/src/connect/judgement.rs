@@ -32,10 +32,18 @@ pub(super) struct Refusal {
 impl Judgement {
     pub(super) fn of(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Accepted(body) => {
-                let (answer, defect) = ConnectAnswer::read(&body);
-                Self::Accepted { answer, defect }
-            }
+            Outcome::Accepted(body) => match ConnectAnswer::read(&body) {
+                Ok((answer, defect)) => Self::Accepted { answer, defect },
+                Err(error) => Self::Refused(Refusal {
+                    detail: Some(error.to_string()),
+                    ..Refusal::ours(
+                        Code::InvalidCallbackAnswer,
+                        "Backend answer is invalid",
+                        "invalid_answer",
+                        true,
+                    )
+                }),
+            },
             Outcome::Refused(status) => Self::Refused(Refusal::by_backend(status)),
             Outcome::TooLarge => Self::Refused(Refusal::ours(
                 Code::InvalidCallbackAnswer,

@@ -1,6 +1,12 @@
 //! Bytes that are ready for every stream.
 
-use bytes::Bytes;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use memchr::memmem;
+
+use super::chunk::Chunk;
+use super::fields;
 
 /// How a stream's bytes are delimited on its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,31 +20,65 @@ pub enum Framing {
 /// Payload that was encoded once with its chunk framing, shared by every stream that carries it.
 ///
 /// Cloning is a reference count. The frame knows where its payload stands, so an unframed stream
-/// takes that slice of the same bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// takes that slice of the same bytes. Logs and outboxes hold many frames: one is 24 bytes beside
+/// the bytes it shares, which have exactly the size they need.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
-    bytes: Bytes,
+    bytes: Arc<[u8]>,
+    events: u32,
     payload_start: u8,
     payload_tail: u8,
-    events: u32,
 }
+
+const _: () = assert!(size_of::<Frame>() <= 24 && size_of::<Option<Frame>>() <= 24);
 
 impl Frame {
     /// Wraps bytes that are the same for every framing, such as a response head.
     #[must_use]
-    pub fn verbatim(bytes: Bytes) -> Self {
+    pub fn verbatim(bytes: Arc<[u8]>) -> Self {
         Self { bytes, payload_start: 0, payload_tail: 0, events: 0 }
+    }
+
+    /// Frames a payload that was taken from another frame, such as one that was stored.
+    #[must_use]
+    pub fn of_payload(payload: &[u8], events: u32) -> Self {
+        let mut chunk = Chunk::for_payload(payload.len());
+        chunk.payload().extend_from_slice(payload);
+        chunk.finish(events)
     }
 
     /// The chunk that ends a chunked body (RFC 9112, 7.1); empty for an unframed stream.
     #[must_use]
     pub fn last_chunk() -> Self {
-        let bytes = Bytes::from_static(b"0\r\n\r\n");
-        Self { payload_start: 5, payload_tail: 0, bytes, events: 0 }
+        const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+        static SHARED: LazyLock<Frame> =
+            LazyLock::new(|| Frame::chunked(LAST_CHUNK.into(), LAST_CHUNK.len() as u8, 0, 0));
+        SHARED.clone()
     }
 
-    pub(super) fn chunked(bytes: Bytes, payload_start: u8, payload_tail: u8, events: u32) -> Self {
-        Self { bytes, payload_start, payload_tail, events }
+    pub(super) fn chunked(bytes: Arc<[u8]>, payload_start: u8, payload_tail: u8, events: u32) -> Self {
+        Self { bytes, events, payload_start, payload_tail }
+    }
+
+    /// Copies the frame with a `retry:` line inside its first event's block.
+    ///
+    /// A block that has a `retry:` line keeps its own, and a frame without an event stays as it is:
+    /// a client would take the line, but it belongs to the first block that has data.
+    #[must_use]
+    pub fn with_retry(&self, milliseconds: u64) -> Self {
+        let payload = self.payload();
+        let Some(end) = end_of_first_event(payload).filter(|_| self.events > 0) else {
+            return self.clone();
+        };
+        let (before, after) = payload.split_at(end);
+        if memmem::find(before, b"\nretry: ").is_some() {
+            return self.clone();
+        }
+        let mut chunk = Chunk::for_payload(payload.len() + "retry: \n".len() + 20);
+        chunk.payload().extend_from_slice(before);
+        fields::retry(chunk.payload(), milliseconds);
+        chunk.payload().extend_from_slice(after);
+        chunk.finish(self.events)
     }
 
     /// Gives the bytes that go on a connection of this framing.
@@ -60,5 +100,19 @@ impl Frame {
     #[must_use]
     pub fn events(&self) -> u32 {
         self.events
+    }
+}
+
+/// Gives where the blank line of the first block with data begins.
+///
+/// No value holds a line break, so only a field's label can follow one.
+fn end_of_first_event(payload: &[u8]) -> Option<usize> {
+    let data = if payload.starts_with(b"data: ") { 0 } else { memmem::find(payload, b"\ndata: ")? };
+    Some(data + memmem::find(&payload[data..], b"\n\n")? + 1)
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame(\"{}\")", self.payload().escape_ascii())
     }
 }

@@ -25,7 +25,7 @@ fn a_header_that_the_original_gives_as_a_list_is_joined() {
 fn connect_answers_are_read_as_in_the_fixtures() {
     for case in cases("connect_answers.json") {
         let body: String = member(&case, "body");
-        let (answer, defect) = ConnectAnswer::read(body.as_bytes());
+        let (answer, defect) = ConnectAnswer::read(body.as_bytes()).expect("it opens");
         assert_eq!(answer.event, member(&case, "event"), "{case}");
         assert_eq!(answer.close, case["close"], "{case}");
         let defect = defect.map(|defect| match defect {
@@ -39,13 +39,13 @@ fn connect_answers_are_read_as_in_the_fixtures() {
 
 #[test]
 fn a_connect_answer_that_is_no_utf_8_opens() {
-    assert_eq!(ConnectAnswer::read(b"\xff\xfe"), (ConnectAnswer::default(), Some(Defect::NoObject)));
+    assert_eq!(ConnectAnswer::read(b"\xff\xfe"), Ok((ConnectAnswer::default(), Some(Defect::NoObject))));
 }
 
 #[test]
 fn what_a_backend_writes_as_an_answer_is_read_back() {
     let text = r#"{"event":{"name":"connection_open","data":"{\"status\":\"connected\"}"},"close":true}"#;
-    let (answer, defect) = ConnectAnswer::read(text.as_bytes());
+    let (answer, defect) = ConnectAnswer::read(text.as_bytes()).expect("it opens");
     assert_eq!(defect, None);
     let written: Value = serde_json::to_value(&answer).expect("serialises");
     assert_eq!(written, serde_json::from_str::<Value>(text).expect("JSON"));
