@@ -5,10 +5,12 @@
 //! crate, depend on this crate and never on each other.
 //!
 //! Read [`Token`] and [`Event`] first, then [`callback`] (gateway to backend), [`send`] (backend to
-//! gateway) and [`sse`] (gateway to browser). Topics add [`TopicName`] and [`Position`], [`publish`]
-//! (backend to gateway) and [`control`] (gateway to browser).
+//! gateway) and [`sse`] (gateway to browser). Topics add [`TopicName`] and [`Position`], [`publish`],
+//! [`change`] and [`close`] (backend to gateway), and [`control`] (gateway to browser).
 
 pub mod callback;
+pub mod change;
+pub mod close;
 pub mod code;
 pub mod control;
 mod event;
@@ -25,4 +27,4 @@ mod topic;
 pub use event::Event;
 pub use position::{Epoch, POSITION_BYTES_MAX, Position, Seq};
 pub use token::Token;
-pub use topic::{TOPIC_NAME_BYTES_MAX, TopicName};
+pub use topic::{Completed, TOPIC_NAME_BYTES_MAX, TopicDescription, TopicName};

@@ -158,7 +158,7 @@ fn fingerprint(events: &[Draft], close: Option<&str>) -> u64 {
     parts.fold(events.len() as u64, XxHash3_64::oneshot_with_seed)
 }
 
-const TOPIC: Rejection = reject(
+pub(crate) const TOPIC: Rejection = reject(
     Code::InvalidTopic,
     "Invalid request: topic is required and must be 1 to 256 bytes without control characters",
 );

@@ -140,7 +140,7 @@ pub(crate) const fn reject(code: Code, message: &'static str) -> Rejection {
 
 pub(crate) const NOT_JSON: Rejection =
     reject(Code::InvalidJson, "Invalid request: body must be a JSON object");
-const NO_TOKEN: Rejection =
+pub(crate) const NO_TOKEN: Rejection =
     reject(Code::InvalidTokenMissing, "Invalid request: token is required and must be a string");
 const EVENT_TYPE: Rejection = reject(Code::InvalidEventType, "Invalid request: event must be an object");
 const EVENTS_TYPE: Rejection = reject(

@@ -1,10 +1,12 @@
-//! The name of one topic.
+//! One topic: its name, and what the gateway tells about it (protocol 2.3).
 
 use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::Position;
 
 /// The longest topic name, in bytes.
 pub const TOPIC_NAME_BYTES_MAX: usize = 256;
@@ -58,6 +60,34 @@ impl<'de> Deserialize<'de> for TopicName {
         Self::parse(&text)
             .ok_or_else(|| serde::de::Error::custom("a topic is 1 to 256 bytes without control characters"))
     }
+}
+
+/// What the gateway answers to `GET /internal/topics/{name}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicDescription {
+    /// The topic.
+    pub topic: TopicName,
+    /// The oldest event that is retained.
+    pub first: Option<Position>,
+    /// The newest event that is retained.
+    pub last: Option<Position>,
+    /// How many events are retained.
+    pub events: u64,
+    /// Their bytes, as the bounds of retention count them.
+    pub bytes: u64,
+    /// How many streams listen.
+    pub receivers: u64,
+    /// Its end, once it is complete.
+    pub completed: Option<Completed>,
+}
+
+/// The end of a topic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completed {
+    /// Stands in the `connection_close` or `topic_close` of every stream.
+    pub reason: String,
+    /// After all of the topic's events.
+    pub position: Position,
 }
 
 #[cfg(test)]
