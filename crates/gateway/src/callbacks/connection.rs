@@ -1,34 +1,32 @@
 //! One connection to the backend, which knows whether a request is fully written.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper::{Request, Response};
+use bytes::{Bytes, BytesMut};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use rustls::crypto::ring;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::task::spawn_local;
 use tower_service::Service;
+
+use super::answer::{Body, Head};
+
+/// How much one read takes.
+const READ_BYTES: usize = 4096;
 
 /// A connection that carries one request at a time.
 #[derive(Debug)]
 pub(super) struct Connection {
-    sender: SendRequest<Full<Bytes>>,
-    current: Current,
+    stream: TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>,
+    /// What was read and not taken.
+    buffer: BytesMut,
 }
-
-/// The mark of the request under way, shared with the socket: set once it is fully written.
-type Current = Rc<RefCell<Option<Rc<Cell<bool>>>>>;
 
 /// Why a request has no answer.
 #[derive(Debug)]
@@ -39,24 +37,87 @@ pub(super) enum SendError {
     NotWritten(String),
 }
 
+/// Why a body did not come whole.
+#[derive(Debug)]
+pub(super) enum BodyError {
+    TooLarge,
+    Broken(String),
+}
+
 impl Connection {
     /// Sends a request and reads the answer's head; `written` is set when the request is out.
-    pub(super) async fn send(
-        &mut self,
-        request: Request<Full<Bytes>>,
-        written: &Rc<Cell<bool>>,
-    ) -> Result<Response<Incoming>, SendError> {
-        self.current.replace(Some(Rc::clone(written)));
-        let answered = self.sender.send_request(request).await;
-        self.current.replace(None);
-        answered.map_err(|error| match written.get() {
-            true => SendError::Written(describe(&error)),
-            false => SendError::NotWritten(describe(&error)),
-        })
+    pub(super) async fn send(&mut self, request: &[u8], written: &Cell<bool>) -> Result<Head, SendError> {
+        let mut unwritten = request;
+        let answered = poll_fn(|cx| {
+            if !written.get() && self.poll_write(cx, &mut unwritten)?.is_ready() {
+                written.set(true);
+            }
+            // Also before all is written: a backend may refuse a request that it has not read whole.
+            self.poll_head(cx)
+        });
+        match answered.await {
+            Ok(head) => Ok(Head { keeps_alive: head.keeps_alive && written.get(), ..head }),
+            Err(error) if written.get() => Err(SendError::Written(error.to_string())),
+            Err(error) => Err(SendError::NotWritten(error.to_string())),
+        }
     }
 
-    pub(super) fn is_usable(&self) -> bool {
-        !self.sender.is_closed()
+    fn poll_write(&mut self, cx: &mut Context<'_>, unwritten: &mut &[u8]) -> Poll<io::Result<()>> {
+        while !unwritten.is_empty() {
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, unwritten))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => *unwritten = &unwritten[count..],
+            }
+        }
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Head>> {
+        loop {
+            if let Some(head) = Head::take(&mut self.buffer).map_err(io::Error::other)? {
+                return Poll::Ready(Ok(head));
+            }
+            if ready!(self.poll_read(cx))? == 0 {
+                return Poll::Ready(Err(io::Error::other("the connection ended before an answer")));
+            }
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut bytes = [0; READ_BYTES];
+        let mut read = ReadBuf::new(&mut bytes);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
+        self.buffer.extend_from_slice(read.filled());
+        Poll::Ready(Ok(read.filled().len()))
+    }
+
+    /// Reads the rest of an answer, of which `bytes_max` are taken.
+    pub(super) async fn read_body(&mut self, mut body: Body, bytes_max: usize) -> Result<Bytes, BodyError> {
+        if matches!(body, Body::Length(length) if length > bytes_max as u64) {
+            return Err(BodyError::TooLarge);
+        }
+        let mut whole = BytesMut::new();
+        while !body.is_complete() {
+            match body.take(&mut self.buffer).map_err(|error| BodyError::Broken(error.to_string()))? {
+                Some(piece) if whole.len() + piece.len() > bytes_max => return Err(BodyError::TooLarge),
+                Some(piece) => whole.extend_from_slice(&piece),
+                None if body.is_complete() => {}
+                None => match poll_fn(|cx| self.poll_read(cx)).await {
+                    Ok(0) if body == Body::UntilEnd => break,
+                    Ok(0) => {
+                        return Err(BodyError::Broken("the connection ended within an answer".to_owned()));
+                    }
+                    Ok(_) => {}
+                    Err(error) => return Err(BodyError::Broken(error.to_string())),
+                },
+            }
+        }
+        Ok(whole.freeze())
+    }
+
+    /// Whether the backend has neither closed the connection nor said anything unasked.
+    pub(super) fn is_usable(&mut self) -> bool {
+        self.buffer.is_empty() && self.poll_read(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 }
 
@@ -93,51 +154,6 @@ impl Connector {
 
     pub(super) async fn connect(&self, uri: &http::Uri) -> Result<Connection, String> {
         let stream = self.0.clone().call(uri.clone()).await.map_err(|error| describe(&*error))?;
-        let current = Current::default();
-        let socket = WatchedSocket { stream, current: Rc::clone(&current), unflushed: false };
-        let (sender, connection) = http1::handshake(socket).await.map_err(|error| describe(&error))?;
-        spawn_local(async move {
-            // The request under way reports the error.
-            let _ = connection.await;
-        });
-        Ok(Connection { sender, current })
-    }
-}
-
-/// The socket as hyper sees it. hyper flushes it only after all of a request is written.
-struct WatchedSocket {
-    stream: MaybeHttpsStream<TokioIo<TcpStream>>,
-    current: Current,
-    unflushed: bool,
-}
-
-impl Read for WatchedSocket {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
-impl Write for WatchedSocket {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.unflushed = true;
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        if std::mem::take(&mut self.unflushed)
-            && let Some(written) = &*self.current.borrow()
-        {
-            written.set(true);
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Ok(Connection { stream: TokioIo::new(stream), buffer: BytesMut::new() })
     }
 }

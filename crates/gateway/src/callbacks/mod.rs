@@ -4,6 +4,7 @@
 //! shared. It knows nothing of streams: a body goes out, an [`Outcome`] comes back. Redirects are
 //! not followed and proxy variables not read: the target comes from the configuration alone.
 
+mod answer;
 mod connection;
 mod pool;
 
@@ -12,16 +13,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Request, StatusCode, header};
-use http_body_util::{BodyExt, Full};
-use hyper::Response;
-use hyper::body::{Body, Incoming};
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode};
 use sse_gateway_protocol::features;
 use tokio::task::spawn_local;
 
 use crate::config::{self, CallbackUrl};
-use connection::{Connection, Connector, SendError};
+use answer::Head;
+use connection::{BodyError, Connection, Connector, SendError};
 use pool::Pool;
 
 /// How a callback came out.
@@ -50,8 +49,7 @@ pub(crate) struct Callbacks {
 #[derive(Debug)]
 pub(crate) struct Target {
     url: CallbackUrl,
-    host: HeaderValue,
-    bearer: Option<HeaderValue>,
+    head: RequestHead,
     connector: Connector,
     timeout: Duration,
     answer_bytes_max: usize,
@@ -67,38 +65,51 @@ impl Target {
     pub(crate) fn new(config: &config::Callback) -> Result<Option<Arc<Self>>, TargetError> {
         let Some(url) = &config.url else { return Ok(None) };
         let failed = |error: &dyn std::fmt::Display| TargetError(error.to_string());
-        let host = url.uri().authority().map_or("", http::uri::Authority::as_str);
-        let mut bearer = None;
-        if let Some(secret) = &config.secret {
-            let mut value = HeaderValue::from_str(&secret.as_bearer()).map_err(|error| failed(&error))?;
-            value.set_sensitive(true);
-            bearer = Some(value);
-        }
         Ok(Some(Arc::new(Self {
-            host: HeaderValue::from_str(host).map_err(|error| failed(&error))?,
-            bearer,
+            head: RequestHead::new(config, url).map_err(|error| failed(&error))?,
             connector: Connector::new(url.is_https()).map_err(|error| failed(&error))?,
             url: url.clone(),
             timeout: config.timeout,
             answer_bytes_max: config.answer_bytes_max,
         })))
     }
+}
 
-    fn request(&self, body: Bytes) -> Request<Full<Bytes>> {
-        let path = self.url.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = http::Method::POST;
-        // A path that stood in a valid URL is a valid target.
-        *request.uri_mut() = path.parse().unwrap_or_default();
-        let headers = request.headers_mut();
-        headers.insert(header::HOST, self.host.clone());
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-        headers.insert(features::HEADER, HeaderValue::from_static(features::OFFERED));
-        if let Some(bearer) = &self.bearer {
-            headers.insert(header::AUTHORIZATION, bearer.clone());
+/// What every request begins with, up to the digits of its length. It holds secrets.
+struct RequestHead(Vec<u8>);
+
+impl RequestHead {
+    fn new(config: &config::Callback, url: &CallbackUrl) -> Result<Self, http::header::InvalidHeaderValue> {
+        let uri = url.uri();
+        let target = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let host = HeaderValue::from_str(uri.authority().map_or("", http::uri::Authority::as_str))?;
+        let bearer = config.secret.as_ref().map(|secret| HeaderValue::from_str(&secret.as_bearer()));
+        let mut head = format!("POST {target} HTTP/1.1\r\n").into_bytes();
+        let mut line = |name: &str, value: &[u8]| {
+            for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+                head.extend_from_slice(part);
+            }
+        };
+        line("Host", host.as_bytes());
+        line("Content-Type", b"application/json");
+        line("User-Agent", USER_AGENT.as_bytes());
+        line(features::HEADER, features::OFFERED.as_bytes());
+        if let Some(bearer) = bearer {
+            line("Authorization", bearer?.as_bytes());
         }
-        request
+        head.extend_from_slice(b"Content-Length: ");
+        Ok(Self(head))
+    }
+
+    /// Writes a request, so that it leaves in one piece.
+    fn request(&self, body: &str) -> Vec<u8> {
+        [&self.0, body.len().to_string().as_bytes(), b"\r\n\r\n", body.as_bytes()].concat()
+    }
+}
+
+impl std::fmt::Debug for RequestHead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RequestHead(..)")
     }
 }
 
@@ -115,52 +126,54 @@ impl Callbacks {
     }
 
     /// Posts a body; takes the configured time at most, connecting and the answer's body included.
-    pub(crate) async fn post(&self, body: Bytes) -> Outcome {
-        let seen = Rc::new(Cell::new(false));
+    pub(crate) async fn post(&self, body: &str) -> Outcome {
+        let seen = Cell::new(false);
+        let request = self.target.head.request(body);
         // Boxed: thousands may wait for their place with the future of this one inside them.
-        let exchange = Box::pin(self.exchange(body, &seen));
+        let exchange = Box::pin(self.exchange(&request, &seen));
         tokio::time::timeout(self.target.timeout, exchange)
             .await
             .unwrap_or_else(|_| Outcome::TimedOut { seen: seen.get() })
     }
 
-    async fn exchange(&self, body: Bytes, seen: &Rc<Cell<bool>>) -> Outcome {
-        let (response, connection) = match self.send(body, seen).await {
+    async fn exchange(&self, request: &[u8], seen: &Cell<bool>) -> Outcome {
+        let (head, mut connection) = match self.send(request, seen).await {
             Ok(answered) => answered,
             Err(error) => return Outcome::Failed { seen: seen.get(), error },
         };
-        let status = response.status();
+        let Head { status, keeps_alive, body } = head;
+        let bytes_max = self.target.answer_bytes_max;
         if !status.is_success() {
             // The status is the answer; its body is read only so that the connection can be reused.
-            let (pool, target) = (Rc::clone(&self.pool), Arc::clone(&self.target));
-            spawn_local(async move {
-                let read = read_body(response, target.answer_bytes_max);
-                if let Ok(Ok(_)) = tokio::time::timeout(target.timeout, read).await {
-                    pool.put(connection);
-                }
-            });
+            if keeps_alive {
+                let (pool, timeout) = (Rc::clone(&self.pool), self.target.timeout);
+                spawn_local(async move {
+                    let read = connection.read_body(body, bytes_max);
+                    if let Ok(Ok(_)) = tokio::time::timeout(timeout, read).await {
+                        pool.put(connection);
+                    }
+                });
+            }
             return Outcome::Refused(status);
         }
-        match read_body(response, self.target.answer_bytes_max).await {
+        match connection.read_body(body, bytes_max).await {
             Ok(body) => {
-                self.pool.put(connection);
+                if keeps_alive {
+                    self.pool.put(connection);
+                }
                 Outcome::Accepted(body)
             }
             Err(BodyError::TooLarge) => Outcome::TooLarge,
-            Err(BodyError::Broken(error)) => Outcome::Failed { seen: true, error: error.to_string() },
+            Err(BodyError::Broken(error)) => Outcome::Failed { seen: true, error },
         }
     }
 
     /// Sends on a pooled connection, or on a fresh one; a pooled one that turns out to be dead
     /// before the request was fully written is replaced by a fresh one, once.
-    async fn send(
-        &self,
-        body: Bytes,
-        seen: &Rc<Cell<bool>>,
-    ) -> Result<(Response<Incoming>, Connection), String> {
+    async fn send(&self, request: &[u8], seen: &Cell<bool>) -> Result<(Head, Connection), String> {
         if let Some(mut reused) = self.pool.take() {
-            match reused.send(self.target.request(body.clone()), seen).await {
-                Ok(response) => return Ok((response, reused)),
+            match reused.send(request, seen).await {
+                Ok(head) => return Ok((head, reused)),
                 Err(SendError::Written(error)) => return Err(error),
                 Err(SendError::NotWritten(error)) => {
                     tracing::debug!(error, "a pooled callback connection was dead; taking a fresh one");
@@ -168,32 +181,11 @@ impl Callbacks {
             }
         }
         let mut fresh = self.target.connector.connect(self.target.url.uri()).await?;
-        match fresh.send(self.target.request(body), seen).await {
-            Ok(response) => Ok((response, fresh)),
+        match fresh.send(request, seen).await {
+            Ok(head) => Ok((head, fresh)),
             Err(SendError::Written(error) | SendError::NotWritten(error)) => Err(error),
         }
     }
-}
-
-enum BodyError {
-    TooLarge,
-    Broken(hyper::Error),
-}
-
-async fn read_body(response: Response<Incoming>, bytes_max: usize) -> Result<Bytes, BodyError> {
-    let mut body = response.into_body();
-    if body.size_hint().lower() > bytes_max as u64 {
-        return Err(BodyError::TooLarge);
-    }
-    let mut bytes = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else { continue };
-        if bytes.len() + data.len() > bytes_max {
-            return Err(BodyError::TooLarge);
-        }
-        bytes.extend_from_slice(&data);
-    }
-    Ok(bytes.freeze())
 }
 
 #[cfg(test)]

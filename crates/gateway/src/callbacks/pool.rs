@@ -28,7 +28,7 @@ impl Pool {
     pub(super) fn take(&self) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
         drop_stale(&mut idle);
-        while let Some((_, connection)) = idle.pop_back() {
+        while let Some((_, mut connection)) = idle.pop_back() {
             if connection.is_usable() {
                 return Some(connection);
             }
@@ -37,7 +37,7 @@ impl Pool {
     }
 
     /// Keeps a connection whose last answer was read to its end.
-    pub(super) fn put(self: &Rc<Self>, connection: Connection) {
+    pub(super) fn put(self: &Rc<Self>, mut connection: Connection) {
         let mut idle = self.idle.borrow_mut();
         drop_stale(&mut idle);
         if connection.is_usable() && idle.len() < CONNECTIONS_MAX {

@@ -69,7 +69,7 @@ async fn issue(worker: &Worker, disconnect: Disconnect, place: OwnedSemaphorePer
     let Some(callbacks) = &worker.callbacks else { return };
     let body = Callback::disconnect_body(&token, reason, opened, &request);
     let started = Instant::now();
-    let outcome = callbacks.post(body.into()).await;
+    let outcome = callbacks.post(&body).await;
     drop(place);
     worker.shared.metrics.callback("disconnect", &outcome, started.elapsed());
     let reason = reason.as_str();

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::Version;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
@@ -85,7 +84,7 @@ struct Opening {
 
 impl Opening {
     async fn run(self, body: String, refuse: oneshot::Sender<Response<Body>>) {
-        let Some(outcome) = self.ask(body.into()).await else { return self.forget() };
+        let Some(outcome) = self.ask(&body).await else { return self.forget() };
         match Judgement::of(outcome) {
             Judgement::Accepted { answer, defect } => {
                 if let Some(defect) = defect {
@@ -102,7 +101,7 @@ impl Opening {
     /// Asks; a client that leaves meanwhile changes nothing about it. `None` when there was no place
     /// for the question and the client had left before there was one, so that those who come and go
     /// in numbers cost the backend nothing.
-    async fn ask(&self, body: Bytes) -> Option<Outcome> {
+    async fn ask(&self, body: &str) -> Option<Outcome> {
         let shared = &self.worker.shared;
         let callbacks = self.worker.callbacks.as_ref()?;
         let _place = match shared.callbacks.try_acquire() {
