@@ -9,6 +9,7 @@
 
 mod effect;
 mod heartbeat;
+pub mod log;
 mod outbox;
 mod shard;
 mod stream;

@@ -1,0 +1,88 @@
+//! Who listens to a topic, as far as the log must know: how many on which shard.
+
+use sse_gateway_protocol::Seq;
+
+use super::types::Listener;
+
+/// Counts the listeners of one topic; their names are the shards' business.
+#[derive(Debug, Default)]
+pub(super) struct Listeners {
+    /// Only shards that have some.
+    by_shard: Vec<(usize, usize)>,
+    /// How many of them get offers, and do not replay.
+    live: usize,
+    /// The only one, if it listens exclusively.
+    holder: Option<Listener>,
+    /// Who has listened since before this number was sent away and does not count.
+    sent_away: Seq,
+}
+
+impl Listeners {
+    pub(super) fn count(&self) -> usize {
+        self.by_shard.iter().map(|(_, count)| count).sum()
+    }
+
+    pub(super) fn shards(&self) -> impl Iterator<Item = usize> + '_ {
+        self.by_shard.iter().map(|(shard, _)| *shard)
+    }
+
+    pub(super) fn has_live(&self) -> bool {
+        self.live > 0
+    }
+
+    /// Tells whether a newcomer makes those who listen go.
+    pub(super) fn gives_way_to(&self, newcomer: Listener, exclusive: bool) -> bool {
+        let others = match self.holder {
+            Some(holder) => holder != newcomer,
+            None => exclusive,
+        };
+        others && !self.by_shard.is_empty()
+    }
+
+    pub(super) fn enter(&mut self, listener: Listener, exclusive: bool) {
+        match self.by_shard.iter_mut().find(|(shard, _)| *shard == listener.shard) {
+            Some((_, count)) => *count += 1,
+            None => self.by_shard.push((listener.shard, 1)),
+        }
+        if exclusive {
+            self.holder = Some(listener);
+        }
+    }
+
+    /// Everybody is told to go and does not count any more.
+    pub(super) fn send_away(&mut self, at: Seq) {
+        *self = Self { sent_away: at, ..Self::default() };
+    }
+
+    /// A listener is gone; false when it did not count.
+    pub(super) fn leave(&mut self, listener: Listener, since: Seq, live: bool) -> bool {
+        let place = self.by_shard.iter().position(|(shard, _)| *shard == listener.shard);
+        let Some(place) = place.filter(|_| since >= self.sent_away) else { return false };
+        self.by_shard[place].1 -= 1;
+        if self.by_shard[place].1 == 0 {
+            self.by_shard.swap_remove(place);
+        }
+        self.live -= usize::from(live);
+        if self.holder == Some(listener) {
+            self.holder = None;
+        }
+        if self.by_shard.is_empty() {
+            self.by_shard = Vec::new();
+        }
+        true
+    }
+
+    /// A listener has everything, and gets offers from now on.
+    pub(super) fn catch_up(&mut self, since: Seq) {
+        if since >= self.sent_away {
+            self.live += 1;
+        }
+    }
+
+    /// A live listener reads too slowly and replays again.
+    pub(super) fn fall_behind(&mut self, since: Seq) {
+        if since >= self.sent_away {
+            self.live -= 1;
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! One topic: what it remembers, and who listens.
+
+use std::sync::Arc;
+
+use sse_gateway_protocol::sse::Frame;
+use sse_gateway_protocol::{Seq, TopicName};
+
+use super::keys::{Answered, KEY_OVERHEAD, Keys};
+use super::limits::LogLimits;
+use super::listeners::Listeners;
+use super::ring::{EVENT_OVERHEAD, Ring};
+use super::types::Completion;
+use crate::Time;
+
+/// A topic costs about this much beside its name and what it retains.
+pub(super) const TOPIC_OVERHEAD: usize = size_of::<Topic>() + 96;
+
+#[derive(Debug)]
+pub(super) struct Topic {
+    pub(super) name: TopicName,
+    pub(super) listeners: Listeners,
+    ring: Ring,
+    keys: Keys,
+    completed: Option<(Completion, Time)>,
+    /// The number of its newest event, retained or not; 0 before the first.
+    newest: Seq,
+    /// The number of the newest event that it dropped, at least what it inherited.
+    dropped_through: Seq,
+    /// What forgotten topics had dropped when this one was made: one of them may have had its name.
+    inherited: Seq,
+    /// The number of the newest event that was put into any stream's outbox.
+    handed_through: Seq,
+    /// When it was last published to or listened to.
+    used: Time,
+    /// Whether it waits in the log's list of what is due.
+    pub(super) scheduled: bool,
+    /// Whether it waits in the log's list of oldest events.
+    pub(super) ranked: bool,
+}
+
+/// What a publish changes in a topic, so that it can be taken back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Before {
+    newest: Seq,
+    handed_through: Seq,
+    used: Time,
+}
+
+impl Topic {
+    pub(super) fn new(name: TopicName, inherited: Seq, now: Time) -> Self {
+        Self {
+            name,
+            listeners: Listeners::default(),
+            ring: Ring::default(),
+            keys: Keys::default(),
+            completed: None,
+            newest: 0,
+            dropped_through: inherited,
+            inherited,
+            handed_through: 0,
+            used: now,
+            scheduled: false,
+            ranked: false,
+        }
+    }
+
+    pub(super) fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    pub(super) fn completion(&self) -> Option<&Completion> {
+        self.completed.as_ref().map(|(completion, _)| completion)
+    }
+
+    pub(super) fn answered(&self, key: &str) -> Option<Answered> {
+        self.keys.get(key)
+    }
+
+    pub(super) fn dropped_through(&self) -> Seq {
+        self.dropped_through
+    }
+
+    pub(super) fn inherited(&self) -> Seq {
+        self.inherited
+    }
+
+    pub(super) fn handed_through(&self) -> Seq {
+        self.handed_through
+    }
+
+    /// Where "now" is for it: behind everything, but before its end.
+    pub(super) fn now_is(&self, since: Seq) -> Seq {
+        self.completion().map_or(since, |completion| since.min(completion.seq - 1))
+    }
+
+    /// Where its newest event is still to come; "now" when it has none.
+    pub(super) fn before_newest(&self, since: Seq) -> Seq {
+        self.ring.last().map_or_else(|| self.now_is(since), |newest| newest - 1)
+    }
+
+    pub(super) fn before(&self) -> Before {
+        Before { newest: self.newest, handed_through: self.handed_through, used: self.used }
+    }
+
+    pub(super) fn touch(&mut self, now: Time) {
+        self.used = self.used.max(now);
+    }
+
+    /// Takes events and maybe the end; gives how many bytes that costs.
+    pub(super) fn append(
+        &mut self,
+        events: &[(Seq, Frame)],
+        completion: Option<&Completion>,
+        now: Time,
+        limits: &LogLimits,
+    ) -> usize {
+        self.touch(now);
+        let mut cost = 0;
+        for (seq, frame) in events {
+            cost += event_cost(frame);
+            self.newest = *seq;
+            self.ring.push(*seq, frame.clone(), now, limits.topic_age_max);
+        }
+        if self.listeners.has_live() {
+            self.hand(self.newest);
+        }
+        if let Some(completion) = completion {
+            self.completed = Some((completion.clone(), now));
+        }
+        cost
+    }
+
+    /// Remembers what a key was answered; gives how many bytes that costs.
+    pub(super) fn remember(&mut self, key: &str, answered: Answered, now: Time) -> usize {
+        self.keys.remember(Arc::from(key), answered, now);
+        key.len() + KEY_OVERHEAD
+    }
+
+    /// Takes an append back; gives how many bytes that frees.
+    pub(super) fn take_back(&mut self, events: usize, completes: bool, keyed: bool, before: Before) -> usize {
+        let taken = (0..events).filter_map(|_| self.ring.take_back());
+        let mut freed = taken.map(|(_, frame)| event_cost(&frame)).sum();
+        if completes {
+            self.completed = None;
+        }
+        if keyed && let Some(length) = self.keys.take_back() {
+            freed += length + KEY_OVERHEAD;
+        }
+        Before { newest: self.newest, handed_through: self.handed_through, used: self.used } = before;
+        freed
+    }
+
+    /// An event of it was put into a stream's outbox.
+    pub(super) fn hand(&mut self, seq: Seq) {
+        self.handed_through = self.handed_through.max(seq);
+    }
+
+    /// Drops its oldest event; gives how many bytes that frees.
+    pub(super) fn drop_oldest(&mut self) -> Option<usize> {
+        let (seq, frame) = self.ring.drop_oldest()?;
+        self.dropped_through = self.dropped_through.max(seq);
+        Some(event_cost(&frame))
+    }
+
+    /// Drops what is over its bounds; gives how many bytes that frees.
+    pub(super) fn trim(&mut self, now: Time, limits: &LogLimits) -> usize {
+        let mut freed = 0;
+        while self.ring.len() > limits.topic_events_max
+            || self.ring.bytes() > limits.topic_bytes_max
+            || self.ring.is_due(now, limits.topic_age_max)
+        {
+            freed += self.drop_oldest().unwrap_or_default();
+        }
+        while self.keys.len() > limits.topic_events_max
+            || self.keys.due(limits.topic_age_max).is_some_and(|due| due <= now)
+        {
+            freed += self.keys.drop_oldest().map_or(0, |length| length + KEY_OVERHEAD);
+        }
+        freed
+    }
+
+    /// Tells when something of it, or all of it, may be too old.
+    pub(super) fn due(&self, limits: &LogLimits) -> Option<Time> {
+        let age_max = limits.topic_age_max;
+        let oldest = [self.ring.due(age_max), self.keys.due(age_max)].into_iter().flatten().min();
+        oldest.or_else(|| self.idle_until(limits))
+    }
+
+    /// Tells when it may be forgotten; `None` while somebody listens.
+    fn idle_until(&self, limits: &LogLimits) -> Option<Time> {
+        let completed = self.completed.as_ref().map_or(self.used, |(_, at)| *at);
+        (self.listeners.count() == 0).then(|| self.used.max(completed) + limits.topic_age_max)
+    }
+
+    /// Tells whether nothing is left of it that anybody could miss.
+    pub(super) fn is_over(&self, now: Time, limits: &LogLimits) -> bool {
+        self.ring.len() == 0
+            && self.keys.len() == 0
+            && self.idle_until(limits).is_some_and(|until| until <= now)
+    }
+
+    /// What the log must remember of it when it is gone.
+    pub(super) fn forgotten_through(&self) -> Seq {
+        self.dropped_through.max(self.newest)
+    }
+
+    /// Counts what it holds, for the bound over all topics.
+    pub(super) fn cost(&self) -> usize {
+        let events = self.ring.bytes() + self.ring.len() * EVENT_OVERHEAD;
+        TOPIC_OVERHEAD + self.name.as_str().len() + events + self.keys.cost()
+    }
+}
+
+fn event_cost(frame: &Frame) -> usize {
+    frame.payload().len() + EVENT_OVERHEAD
+}
