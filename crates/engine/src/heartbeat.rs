@@ -21,11 +21,26 @@ pub(crate) struct Wheel {
     hand: u64,
 }
 
-/// Where a stream sits.
+/// Where a stream sits: the spoke, and above its bits the index on it. A word, because every stream
+/// has one; so a spoke holds at most 67 million streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    spoke: u8,
-    index: u32,
+pub(crate) struct Place(u32);
+
+const SPOKE_BITS: u32 = SPOKES.trailing_zeros();
+
+impl Place {
+    fn new(spoke: u64, index: usize) -> Self {
+        debug_assert!(index < 1 << (u32::BITS - SPOKE_BITS), "as many streams have no memory");
+        Self((index as u32) << SPOKE_BITS | spoke as u32)
+    }
+
+    fn spoke(self) -> usize {
+        (u64::from(self.0) % SPOKES) as usize
+    }
+
+    fn index(self) -> usize {
+        (self.0 >> SPOKE_BITS) as usize
+    }
 }
 
 impl Wheel {
@@ -36,21 +51,21 @@ impl Wheel {
 
     /// Seats a stream; the wheel must have fired up to now, or the newcomer's wait is too short.
     pub(crate) fn insert(&mut self, slot: u32) -> Place {
-        let spoke = ((self.hand + SPOKES - 1) % SPOKES) as u8;
-        let list = &mut self.spokes[usize::from(spoke)];
+        let spoke = (self.hand + SPOKES - 1) % SPOKES;
+        let list = &mut self.spokes[spoke as usize];
         list.push(slot);
         self.occupied |= 1 << spoke;
-        Place { spoke, index: list.len() as u32 - 1 }
+        Place::new(spoke, list.len() - 1)
     }
 
     /// Takes a stream off; the slot that moved to its place, if any, must be told so.
     pub(crate) fn remove(&mut self, place: Place) -> Option<u32> {
-        let list = &mut self.spokes[usize::from(place.spoke)];
-        list.swap_remove(place.index as usize);
-        let moved = list.get(place.index as usize).copied();
+        let list = &mut self.spokes[place.spoke()];
+        list.swap_remove(place.index());
+        let moved = list.get(place.index()).copied();
         if list.is_empty() {
             *list = Vec::new();
-            self.occupied &= !(1 << place.spoke);
+            self.occupied &= !(1 << place.spoke());
         }
         moved
     }

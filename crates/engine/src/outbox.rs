@@ -1,6 +1,7 @@
 //! The bounded queue of one stream.
 
 use std::collections::{VecDeque, vec_deque};
+use std::iter;
 
 use sse_gateway_protocol::sse::{Frame, Framing};
 
@@ -15,9 +16,11 @@ pub(crate) struct Outbox {
     pub(crate) flush_queued: bool,
 }
 
+/// One frame at least. Most have no other, so the first needs no buffer of its own.
 #[derive(Debug)]
 struct Queue {
-    frames: VecDeque<Frame>,
+    front: Frame,
+    behind: VecDeque<Frame>,
     /// How much of the first frame is written.
     front_written: usize,
     bytes: usize,
@@ -44,8 +47,9 @@ impl Outbox {
     /// Makes the outbox of a stream that opens: the head and the answer's event lead.
     pub(crate) fn opening(framing: Framing, head: Frame, first: Option<Frame>) -> Self {
         let mut outbox = Self::new(framing);
-        outbox.push(head);
-        first.into_iter().for_each(|frame| outbox.push(frame));
+        for frame in iter::once(head).chain(first) {
+            outbox.push(frame);
+        }
         if let Some(queue) = &mut outbox.queue {
             queue.preamble_bytes = queue.bytes;
         }
@@ -58,8 +62,7 @@ impl Outbox {
 
     /// Counts the events that are not wholly written.
     pub(crate) fn events(&self) -> u64 {
-        let frames = self.queue.iter().flat_map(|queue| &queue.frames);
-        frames.map(|frame| u64::from(frame.events())).sum()
+        self.queue.iter().flat_map(|queue| queue.frames()).map(|frame| u64::from(frame.events())).sum()
     }
 
     pub(crate) fn cost(&self, frame: &Frame) -> usize {
@@ -68,29 +71,39 @@ impl Outbox {
 
     /// Without anything of a sender it takes any frame, so that one of exactly the bound always fits.
     pub(crate) fn has_room(&self, frame: &Frame, bytes_max: usize) -> bool {
-        let senders = self.queue.as_ref().map_or(0, |queue| queue.bytes - queue.preamble_bytes);
+        let senders = self.senders_bytes();
         senders == 0 || senders + self.cost(frame) <= bytes_max
     }
 
-    pub(crate) fn push(&mut self, frame: Frame) {
-        let cost = self.cost(&frame);
-        if cost > 0 {
-            let queue = self.queue.get_or_insert_with(Queue::empty);
-            queue.bytes += cost;
-            queue.frames.push_back(frame);
-        }
+    /// Counts the unwritten bytes beside the preamble.
+    pub(crate) fn senders_bytes(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.bytes - queue.preamble_bytes)
     }
 
-    /// Moves everything of another outbox behind this one's, for this one's framing.
-    pub(crate) fn append(&mut self, kept: Outbox) {
-        let frames = kept.queue.into_iter().flat_map(|queue| queue.frames);
-        frames.for_each(|frame| self.push(frame));
+    /// Adds a frame at the end; gives how many bytes that are.
+    pub(crate) fn push(&mut self, frame: Frame) -> usize {
+        let cost = self.cost(&frame);
+        match &mut self.queue {
+            _ if cost == 0 => {}
+            Some(queue) => {
+                queue.bytes += cost;
+                queue.behind.push_back(frame);
+            }
+            None => self.queue = Some(Queue::of(frame, cost)),
+        }
+        cost
+    }
+
+    /// Gives its frames, oldest first.
+    pub(crate) fn into_frames(self) -> impl Iterator<Item = Frame> {
+        self.queue.into_iter().flat_map(|queue| iter::once(queue.front).chain(queue.behind))
     }
 
     pub(crate) fn slices(&self) -> Slices<'_> {
         let queue = self.queue.as_deref();
         Slices {
-            frames: queue.map(|queue| queue.frames.iter()).unwrap_or_default(),
+            front: queue.map(|queue| &queue.front),
+            behind: queue.map(|queue| queue.behind.iter()).unwrap_or_default(),
             skip: queue.map_or(0, |queue| queue.front_written),
             framing: self.framing,
         }
@@ -110,8 +123,8 @@ impl Outbox {
     /// Takes written bytes off the front and counts the events that they complete.
     pub(crate) fn wrote(&mut self, bytes: usize) -> u64 {
         let Some(queue) = &mut self.queue else { return 0 };
-        let events = queue.wrote(bytes, self.framing);
-        if queue.frames.is_empty() {
+        let (events, all) = queue.wrote(bytes, self.framing);
+        if all {
             self.queue = None;
         }
         events
@@ -119,33 +132,41 @@ impl Outbox {
 }
 
 impl Queue {
-    fn empty() -> Box<Self> {
-        let pace = Pace::Flowing;
-        Box::new(Self { frames: VecDeque::new(), front_written: 0, bytes: 0, preamble_bytes: 0, pace })
+    fn of(front: Frame, bytes: usize) -> Box<Self> {
+        let (behind, pace) = (VecDeque::new(), Pace::Flowing);
+        Box::new(Self { front, behind, front_written: 0, bytes, preamble_bytes: 0, pace })
     }
 
-    fn wrote(&mut self, bytes: usize, framing: Framing) -> u64 {
+    fn frames(&self) -> impl Iterator<Item = &Frame> {
+        iter::once(&self.front).chain(&self.behind)
+    }
+
+    /// Counts the events that are complete now, and tells whether everything is.
+    fn wrote(&mut self, bytes: usize, framing: Framing) -> (u64, bool) {
         self.bytes = self.bytes.saturating_sub(bytes);
         self.preamble_bytes = self.preamble_bytes.saturating_sub(bytes);
         self.front_written += bytes;
         let mut events = 0;
-        while let Some(front) = self.frames.front() {
-            let length = front.on_wire(framing).len();
+        loop {
+            let length = self.front.on_wire(framing).len();
             if self.front_written < length {
-                break;
+                return (events, false);
             }
             self.front_written -= length;
-            events += u64::from(front.events());
-            self.frames.pop_front();
+            events += u64::from(self.front.events());
+            match self.behind.pop_front() {
+                Some(next) => self.front = next,
+                None => return (events, true),
+            }
         }
-        events
     }
 }
 
 /// The unwritten bytes of a stream, in order.
 #[derive(Debug)]
 pub struct Slices<'a> {
-    frames: vec_deque::Iter<'a, Frame>,
+    front: Option<&'a Frame>,
+    behind: vec_deque::Iter<'a, Frame>,
     skip: usize,
     framing: Framing,
 }
@@ -154,7 +175,7 @@ impl<'a> Iterator for Slices<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        let bytes = self.frames.next()?.on_wire(self.framing);
+        let bytes = self.front.take().or_else(|| self.behind.next())?.on_wire(self.framing);
         Some(&bytes[std::mem::take(&mut self.skip)..])
     }
 }

@@ -139,7 +139,9 @@ impl Shard {
         self.tally.opened += 1;
         self.tally.events_accepted += outbox.events();
         self.outbox_bytes -= kept.outbox.bytes();
-        outbox.append(kept.outbox);
+        kept.outbox.into_frames().for_each(|frame| {
+            outbox.push(frame);
+        });
         let life = if close || kept.close {
             outbox.push(Frame::last_chunk());
             self.outbox_bytes += outbox.bytes();

@@ -20,9 +20,9 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Beside the stored request: the stream's slot, its place in the table of tokens and on the wheel,
 /// each with the spare room of a growing table.
 const IDLE_STREAM_BYTES_MAX: usize = 160;
-/// The outbox of a stream that was idle, and its queue; the frame itself is shared.
-const DELIVERY_ALLOCATIONS_MAX: u64 = 2;
-const DELIVERY_BYTES_MAX: u64 = 240;
+/// The outbox of a stream that was idle, with its first frame; the frame's bytes are shared.
+const DELIVERY_ALLOCATIONS_MAX: u64 = 1;
+const DELIVERY_BYTES_MAX: u64 = 96;
 /// The frame's buffer and the count of those who share it, the list of events, and what undoes the
 /// escapes in the data: a buffer that grows three times, and the string.
 const SEND_ALLOCATIONS_MAX: u64 = 7;
