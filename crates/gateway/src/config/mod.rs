@@ -39,6 +39,8 @@ pub struct Config {
     pub callback: Callback,
     /// Bounds and times of streams.
     pub streams: Streams,
+    /// What topics remember.
+    pub topics: Topics,
     /// Bounds of requests.
     pub requests: Requests,
     /// Who may use `/internal/*`, and where.
@@ -83,6 +85,23 @@ pub struct Streams {
     pub write_timeout: Duration,
 }
 
+/// What topics remember.
+#[derive(Clone, Debug)]
+pub struct Topics {
+    /// How many events one keeps.
+    pub events_max: usize,
+    /// How many bytes of events one keeps.
+    pub bytes_max: usize,
+    /// How long anything is kept.
+    pub age_max: Duration,
+    /// How many bytes all keep together.
+    pub log_bytes_max: usize,
+    /// How many there may be.
+    pub max: usize,
+    /// How long a stream whose topic was taken over is asked to stay away, before jitter.
+    pub replaced_retry_ms: u64,
+}
+
 /// Bounds of requests.
 #[derive(Clone, Debug)]
 pub struct Requests {
@@ -90,8 +109,10 @@ pub struct Requests {
     pub head_bytes_max: usize,
     /// How many headers it may have.
     pub headers_max: usize,
-    /// How large the body of a send may be.
+    /// How large the body of a send or a publish may be, or an element of one that is a stream.
     pub send_body_bytes_max: usize,
+    /// How long a publish whose body is a stream may be silent.
+    pub publish_idle_timeout: Duration,
 }
 
 /// Who may use `/internal/*`, and where.
@@ -138,10 +159,19 @@ impl Config {
                 outbox_bytes_total_max: reader.take(&settings::OUTBOX_BYTES_TOTAL_MAX).unwrap_or_default(),
                 write_timeout: reader.take(&settings::WRITE_TIMEOUT_SECONDS).unwrap_or_default(),
             },
+            topics: Topics {
+                events_max: reader.take(&settings::TOPIC_EVENTS_MAX).unwrap_or_default(),
+                bytes_max: reader.take(&settings::TOPIC_BYTES_MAX).unwrap_or_default(),
+                age_max: reader.take(&settings::TOPIC_AGE_MAX_SECONDS).unwrap_or_default(),
+                log_bytes_max: reader.take(&settings::LOG_BYTES_MAX).unwrap_or_default(),
+                max: reader.take(&settings::TOPICS_MAX).unwrap_or_default(),
+                replaced_retry_ms: reader.take(&settings::REPLACED_RETRY_MS).unwrap_or_default(),
+            },
             requests: Requests {
                 head_bytes_max: reader.take(&settings::HEAD_BYTES_MAX).unwrap_or_default(),
                 headers_max: reader.take(&settings::HEADERS_MAX).unwrap_or_default(),
                 send_body_bytes_max: reader.take(&settings::SEND_BODY_BYTES_MAX).unwrap_or_default(),
+                publish_idle_timeout: reader.take(&settings::PUBLISH_IDLE_SECONDS).unwrap_or_default(),
             },
             internal: Internal {
                 listen: reader.take_optional(&settings::INTERNAL_LISTEN),

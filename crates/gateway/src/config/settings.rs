@@ -58,7 +58,21 @@ settings! {
     WRITE_TIMEOUT_SECONDS: Duration = Some("30"), value::seconds;
         "How long a client may take nothing of what waits for it before its stream is cut off."
     SEND_BODY_BYTES_MAX: usize = Some("1048576"), value::bytes;
-        "How large the body of a send may be. A larger one is refused with 413."
+        "How large the body of a send or a publish may be, or a line of one that is a stream. A larger one is refused with 413."
+    TOPIC_EVENTS_MAX: usize = Some("1000"), value::count;
+        "How many events a topic keeps for streams that come later. Past it the oldest go."
+    TOPIC_BYTES_MAX: usize = Some("1048576"), value::bytes;
+        "How many bytes of events a topic keeps. Past it the oldest go; a larger event is refused with 413."
+    TOPIC_AGE_MAX_SECONDS: Duration = Some("600"), value::seconds;
+        "How long events, idempotency keys and the end of a topic are kept, and a topic that nobody uses."
+    LOG_BYTES_MAX: usize = Some("268435456"), value::bytes;
+        "How many bytes all topics keep together. Past it the oldest events of all go."
+    TOPICS_MAX: usize = Some("100000"), value::count;
+        "How many topics there are. Past it a new one is refused with 429 TOPICS_FULL."
+    PUBLISH_IDLE_SECONDS: Duration = Some("300"), value::seconds;
+        "How long a publish whose body is a stream may be silent before it is given up."
+    REPLACED_RETRY_MS: u64 = Some("30000"), value::retry_ms;
+        "How long a browser whose stream was replaced on an exclusive topic stays away, in milliseconds, +-50 %."
     HEAD_BYTES_MAX: usize = Some("16384"), value::head_bytes;
         "How large a request head may be, at least 8192. A larger one is refused with 431."
     HEADERS_MAX: usize = Some("100"), value::headers;

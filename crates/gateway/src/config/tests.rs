@@ -17,6 +17,13 @@ fn the_defaults_are_valid_and_as_documented() {
     assert_eq!(config.streams.outbox_bytes_max, 1 << 20);
     assert_eq!(config.streams.outbox_bytes_total_max, 256 << 20);
     assert_eq!(config.requests.send_body_bytes_max, 1 << 20);
+    assert_eq!(config.topics.events_max, 1000);
+    assert_eq!(config.topics.bytes_max, 1 << 20);
+    assert_eq!(config.topics.age_max, Duration::from_mins(10));
+    assert_eq!(config.topics.log_bytes_max, 256 << 20);
+    assert_eq!(config.topics.max, 100_000);
+    assert_eq!(config.topics.replaced_retry_ms, 30_000);
+    assert_eq!(config.requests.publish_idle_timeout, Duration::from_mins(5));
     assert_eq!(config.cors, AllowedOrigins::None);
 }
 

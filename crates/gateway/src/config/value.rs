@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use sse_gateway_protocol::send::RETRY_MS_MAX;
+
 /// The most threads that a token's first byte can name.
 const SHARDS_MAX: usize = 64;
 /// A year: longer waits are mistakes, and no clock arithmetic overflows.
@@ -42,6 +44,12 @@ pub(super) fn socket_address(value: &str) -> Result<SocketAddr, String> {
 pub(super) fn seconds(value: &str) -> Result<Duration, String> {
     let seconds = value.parse().ok().filter(|seconds| (1..=SECONDS_MAX).contains(seconds));
     seconds.map(Duration::from_secs).ok_or_else(|| format!("an integer of seconds from 1 to {SECONDS_MAX}"))
+}
+
+/// Half as much again must be a delay that browsers take.
+pub(super) fn retry_ms(value: &str) -> Result<u64, String> {
+    let retry_ms = value.parse().ok().filter(|retry_ms| *retry_ms <= RETRY_MS_MAX / 2);
+    retry_ms.ok_or_else(|| format!("an integer of milliseconds from 0 to {}", RETRY_MS_MAX / 2))
 }
 
 pub(super) fn bytes(value: &str) -> Result<usize, String> {
