@@ -124,7 +124,7 @@ type Ranked = (Seq, Lane);
 impl Lane {
     /// Finds the number of what is at this place; `None` when there is nothing that has taken effect.
     fn ranked(self, topic: &Topic, committed: Seq) -> Option<Reverse<Ranked>> {
-        let event = topic.ring().get(self.place).map(|(seq, _)| *seq);
+        let event = topic.ring().number_at(self.place);
         let end = || topic.completion().map(|completion| completion.seq).filter(|_| self.is_end(topic));
         let seq = event.or_else(end)?;
         (seq <= committed && seq > self.after).then_some(Reverse((seq, self)))
@@ -136,7 +136,7 @@ impl Lane {
 
     fn item(self, topic: &Topic) -> Option<Item> {
         match topic.ring().get(self.place) {
-            Some((seq, frame)) => Some(Item::Event { seq: *seq, frame: frame.clone() }),
+            Some((seq, frame)) => Some(Item::Event { seq, frame }),
             None => {
                 let completion = topic.completion().filter(|_| self.is_end(topic))?;
                 Some(Item::Completed { topic: self.topic, completion: completion.clone() })

@@ -1,6 +1,7 @@
 //! The retained events of one topic, oldest first.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sse_gateway_protocol::Seq;
@@ -8,8 +9,9 @@ use sse_gateway_protocol::sse::Frame;
 
 use crate::Time;
 
-/// An event costs about this much beside its bytes: its place here and the count of its holders.
-pub(super) const EVENT_OVERHEAD: usize = size_of::<(Seq, Frame)>() + 2 * size_of::<usize>();
+/// An event costs about this much beside its payload: its place here, the count of its holders, the
+/// chunk's framing and padding.
+pub(super) const EVENT_OVERHEAD: usize = size_of::<(Seq, Arc<[u8]>)>() + 2 * size_of::<usize>() + 12;
 
 /// How many marks of time share the greatest age.
 const MARKS_PER_AGE: u32 = 64;
@@ -19,7 +21,8 @@ const MARKS_PER_AGE: u32 = 64;
 /// The time is not kept for each event but in marks: from this number on nothing is older than that.
 #[derive(Debug, Default)]
 pub(super) struct Ring {
-    events: VecDeque<(Seq, Frame)>,
+    /// The bytes alone: what else a frame has can be told from them.
+    events: VecDeque<(Seq, Arc<[u8]>)>,
     marks: VecDeque<(Seq, Time)>,
     bytes: usize,
 }
@@ -30,12 +33,12 @@ impl Ring {
             self.marks.push_back((seq, now));
         }
         self.bytes += frame.payload().len();
-        self.events.push_back((seq, frame));
+        self.events.push_back((seq, frame.into_bytes()));
     }
 
     /// Takes the newest event back, as if it had not been pushed.
     pub(super) fn take_back(&mut self) -> Option<(Seq, Frame)> {
-        let (seq, frame) = self.events.pop_back()?;
+        let (seq, frame) = self.events.pop_back().map(whole)?;
         self.bytes -= frame.payload().len();
         self.marks.pop_back_if(|(from, _)| *from >= seq);
         Some((seq, frame))
@@ -43,7 +46,7 @@ impl Ring {
 
     /// Drops the oldest event.
     pub(super) fn drop_oldest(&mut self) -> Option<(Seq, Frame)> {
-        let (seq, frame) = self.events.pop_front()?;
+        let (seq, frame) = self.events.pop_front().map(whole)?;
         self.bytes -= frame.payload().len();
         while self.marks.get(1).is_some_and(|(from, _)| *from <= seq + 1) || self.events.is_empty() {
             if self.marks.pop_front().is_none() {
@@ -88,9 +91,17 @@ impl Ring {
         self.events.partition_point(|(at, _)| *at <= seq)
     }
 
-    pub(super) fn get(&self, place: usize) -> Option<&(Seq, Frame)> {
-        self.events.get(place)
+    pub(super) fn get(&self, place: usize) -> Option<(Seq, Frame)> {
+        self.events.get(place).cloned().map(whole)
     }
+
+    pub(super) fn number_at(&self, place: usize) -> Option<Seq> {
+        self.events.get(place).map(|(seq, _)| *seq)
+    }
+}
+
+fn whole((seq, bytes): (Seq, Arc<[u8]>)) -> (Seq, Frame) {
+    (seq, Frame::of_event(bytes))
 }
 
 fn granularity(age_max: Duration) -> Duration {

@@ -3,8 +3,8 @@
 use super::Frame;
 
 /// Room for the longest chunk head, `ffffffffffffffff\r\n`.
-const HEAD_BYTES_MAX: usize = 18;
-const CRLF: &[u8] = b"\r\n";
+pub(super) const HEAD_BYTES_MAX: usize = 18;
+pub(super) const CRLF: &[u8] = b"\r\n";
 
 /// A payload under way, with room for its chunk head before it.
 #[derive(Debug)]

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use memchr::memmem;
+use memchr::{memchr, memmem};
 
-use super::chunk::Chunk;
+use super::chunk::{CRLF, Chunk, HEAD_BYTES_MAX};
 use super::fields;
 
 /// How a stream's bytes are delimited on its connection.
@@ -58,6 +58,20 @@ impl Frame {
 
     pub(super) fn chunked(bytes: Arc<[u8]>, payload_start: u8, payload_tail: u8, events: u32) -> Self {
         Self { bytes, events, payload_start, payload_tail }
+    }
+
+    /// Gives the bytes alone, for whoever keeps very many single events; [`of_event`](Frame::of_event)
+    /// makes them a frame again.
+    #[must_use]
+    pub fn into_bytes(self) -> Arc<[u8]> {
+        self.bytes
+    }
+
+    /// Makes the bytes of a frame of one event a frame again.
+    #[must_use]
+    pub fn of_event(bytes: Arc<[u8]>) -> Self {
+        let head = memchr(b'\n', &bytes[..bytes.len().min(HEAD_BYTES_MAX)]).map_or(0, |end| end + 1);
+        Self { payload_start: head as u8, payload_tail: CRLF.len() as u8, bytes, events: 1 }
     }
 
     /// Copies the frame with a `retry:` line inside its first event's block.
@@ -114,5 +128,21 @@ fn end_of_first_event(payload: &[u8]) -> Option<usize> {
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Frame(\"{}\")", self.payload().escape_ascii())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Encoder;
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_an_event_become_the_same_frame_again() {
+        for length in [0, 1, 9, 10, 300, 70_000] {
+            let mut encoder = Encoder::for_payload(length);
+            encoder.event(Some("name"), &"x".repeat(length));
+            let frame = encoder.finish();
+            assert_eq!(Frame::of_event(frame.clone().into_bytes()), frame);
+        }
     }
 }
