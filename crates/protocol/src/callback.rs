@@ -1,5 +1,5 @@
-//! What the gateway asks and tells the backend (protocol 1.1 and 1.4), and what the backend answers
-//! (protocol 1.1 and 2.1).
+//! What the gateway asks and tells the backend (protocol, sections 2 and 6), and what the backend
+//! answers (sections 2 and 13).
 
 pub(crate) mod answer;
 pub(crate) mod wish;

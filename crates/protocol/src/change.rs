@@ -1,4 +1,4 @@
-//! `POST /internal/streams/{token}/topics`: what a live stream listens to (protocol 2.3).
+//! `POST /internal/streams/{token}/topics`: what a live stream listens to (protocol, section 16.1).
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::send::{NOT_JSON, Rejection, reject};
 /// Changes what a live stream listens to, all or nothing. No name is in it twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Listened to from the answer's position on; each `from` is `now`, and none has `if_missing`.
+    /// Listened to from the answer's position on; each `from` is `now`.
     pub add: Vec<TopicWish>,
     /// Left at the answer's position.
     pub remove: Vec<TopicName>,
@@ -24,7 +24,7 @@ impl Change {
     /// Reads a body; the first failing check of the specification's order answers.
     ///
     /// # Errors
-    /// A [`Rejection`] with the code and message of the table in protocol 2.3.
+    /// A [`Rejection`] with the code and message of the table of section 16.1.
     pub fn read(body: &[u8]) -> Result<Self, Rejection> {
         let members = Members::read_body(body, ["add", "remove"]);
         let [add, remove] = members.ok_or(NOT_JSON)?.into_array();
@@ -38,10 +38,7 @@ impl Change {
 fn read_add(raw: &RawValue) -> Result<Vec<TopicWish>, Rejection> {
     let wishes =
         read_topics(raw).map_err(|error| if error.member.ends_with(".from") { NOT_NOW } else { ADD })?;
-    if wishes.iter().any(|wish| wish.from != From::Now) {
-        return Err(NOT_NOW);
-    }
-    if wishes.iter().any(|wish| wish.if_missing.is_some()) { Err(ADD) } else { Ok(wishes) }
+    if wishes.iter().all(|wish| wish.from == From::Now) { Ok(wishes) } else { Err(NOT_NOW) }
 }
 
 fn read_remove(raw: &RawValue) -> Option<Vec<TopicName>> {
@@ -52,7 +49,7 @@ fn read_remove(raw: &RawValue) -> Option<Vec<TopicName>> {
 
 const ADD: Rejection = reject(
     Code::InvalidTopic,
-    "Invalid request: add must be an array of at most 100 topics, each named once, without if_missing",
+    "Invalid request: add must be an array of at most 100 topics, each named once",
 );
 const REMOVE: Rejection =
     reject(Code::InvalidTopic, "Invalid request: remove must be an array of at most 100 topic names");

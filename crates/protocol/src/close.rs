@@ -1,4 +1,4 @@
-//! `POST /internal/close`: the end of streams, by what they are known by (protocol 2.3).
+//! `POST /internal/close`: the end of streams, by what they are known by (protocol, section 16.2).
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ impl Close {
     /// Reads a body; the first failing check of the specification's order answers.
     ///
     /// # Errors
-    /// A [`Rejection`] with the code and message of the table in protocol 2.3.
+    /// A [`Rejection`] with the code and message of the table of section 16.2.
     pub fn read(body: &[u8]) -> Result<Self, Rejection> {
         let members = Members::read_body(body, ["token", "topic", "subject", "reason"]);
         let [token, topic, subject, reason] = members.ok_or(NOT_JSON)?.into_array();

@@ -1,4 +1,4 @@
-//! The errors that the gateway answers (protocol 1.1 and 1.3).
+//! The errors that the gateway answers (protocol, section 9).
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! The gateway's own events (protocol 2.1 and 2.2): each is one frame of one event.
+//! The gateway's own events (protocol, section 14.2): each is one frame of one event.
 
 use serde::Serialize;
 

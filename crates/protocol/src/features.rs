@@ -1,4 +1,4 @@
-//! What a gateway says it can do (protocol 1.6).
+//! What a gateway says it can do (protocol, section 8).
 
 /// The header that carries the list, on every callback and every answer of the gateway's own routes.
 pub const HEADER: &str = "sse-gateway-features";

@@ -1,4 +1,4 @@
-//! Where a reader of the log stands (protocol 2.2): what `id:` lines carry.
+//! Where a reader of the log stands (protocol, section 12): what `id:` lines carry.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `POST /internal/publish`: one backend request to one topic (protocol 2.2).
+//! `POST /internal/publish`: one backend request to one topic (protocol, section 15).
 
 use std::sync::Arc;
 
@@ -79,7 +79,7 @@ impl Publish {
     /// Reads a body; the first failing check of the specification's order answers.
     ///
     /// # Errors
-    /// A [`Rejection`] with the code and message of the table in protocol 2.2.
+    /// A [`Rejection`] with the code and message of the table of section 15.2.
     pub fn read(body: &[u8]) -> Result<Self, Rejection> {
         let members = Members::read_body(body, ["topic", "id", "event", "events", "close"]);
         let [topic, id, event, events, close] = members.ok_or(NOT_JSON)?.into_array();

@@ -1,4 +1,4 @@
-//! `POST /internal/send`: one backend request to one stream (protocol 1.3).
+//! `POST /internal/send`: one backend request to one stream (protocol, section 4).
 
 use std::borrow::Cow;
 
@@ -57,7 +57,7 @@ impl Send {
     /// Reads a body; the first failing check of the specification's order answers.
     ///
     /// # Errors
-    /// A [`Rejection`] with the code and message of the table in protocol 1.3.
+    /// A [`Rejection`] with the code and message of the table of section 4.2.
     pub fn read(body: &[u8]) -> Result<Self, Rejection> {
         let members = Members::read_body(body, ["token", "event", "events", "close", "retry_ms"]);
         let [token, event, events, close, retry_ms] = members.ok_or(NOT_JSON)?.into_array();

@@ -1,4 +1,4 @@
-//! One topic: its name, and what the gateway tells about it (protocol 2.3).
+//! One topic: its name, and what the gateway tells about it (protocol, section 16.3).
 
 use std::borrow::Borrow;
 use std::fmt;

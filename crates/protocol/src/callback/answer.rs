@@ -1,4 +1,4 @@
-//! The body of an accepted connect (protocol 1.1 and 2.1).
+//! The body of an accepted connect (protocol, sections 2.4 and 13).
 
 use serde::Serialize;
 use serde_json::value::RawValue;

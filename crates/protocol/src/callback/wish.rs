@@ -1,6 +1,5 @@
-//! What a stream asks of the log (protocol 2.1).
+//! What a stream asks of the log (protocol, section 13).
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -9,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::answer::{InvalidAnswer, invalid, read_event, without_null};
 use crate::json::{Members, Text, opens_with};
-use crate::publish::RESERVED;
+use crate::publish::{REASON_BYTES_MAX, RESERVED};
 use crate::{Event, Position, TopicName};
 
 /// How many topics one answer may name, and one stream may listen to.
@@ -96,7 +95,7 @@ impl Serialize for From {
 pub struct IfMissing {
     /// What it gets first; may be empty.
     pub events: Vec<Event>,
-    /// Stands in the `connection_close` that follows.
+    /// Stands in the `connection_close` that follows: at most [`REASON_BYTES_MAX`].
     pub reason: String,
 }
 
@@ -145,7 +144,8 @@ fn read_if_missing(raw: &RawValue) -> Option<IfMissing> {
     };
     let own = |event: &Event| event.name.as_deref().is_none_or(|name| !RESERVED.contains(&name));
     let events = events.into_iter().map(|raw| read_event(raw).filter(own)).collect::<Option<_>>()?;
-    Some(IfMissing { events, reason: reason.and_then(Text::read).map(Cow::into_owned)? })
+    let reason = Text::read(reason?).filter(|reason| reason.len() <= REASON_BYTES_MAX)?;
+    Some(IfMissing { events, reason: reason.into_owned() })
 }
 
 const TOPICS: InvalidAnswer = invalid("topics", "an array of strings and objects");
@@ -156,5 +156,5 @@ const FROM: InvalidAnswer = invalid("topics[].from", "now, start, last, undelive
 const EXCLUSIVE: InvalidAnswer = invalid("topics[].exclusive", "a boolean");
 const IF_MISSING: InvalidAnswer = invalid(
     "topics[].if_missing",
-    "{\"events\": array of events whose names are not the gateway's own, \"reason\": string}",
+    "{\"events\": array of events whose names are not the gateway's own, \"reason\": string of at most 1024 bytes}",
 );

@@ -1,7 +1,7 @@
-//! `callbacks.json` and `connect_answers.json`: what the gateway and the backend tell each other.
+//! `callbacks.json`, `connect_answers.json` and `connect_topics.json`: what the gateway and the backend tell each other.
 
-use serde_json::Value;
-use sse_gateway_protocol::callback::{Callback, ConnectAnswer, Defect};
+use serde_json::{Value, json};
+use sse_gateway_protocol::callback::{Callback, ConnectAnswer, Defect, TopicWish};
 
 use crate::fixtures::{cases, member};
 
@@ -28,13 +28,46 @@ fn connect_answers_are_read_as_in_the_fixtures() {
         let (answer, defect) = ConnectAnswer::read(body.as_bytes()).expect("it opens");
         assert_eq!(answer.event, member(&case, "event"), "{case}");
         assert_eq!(answer.close, case["close"], "{case}");
-        let defect = defect.map(|defect| match defect {
-            Defect::NoObject => "no_object",
-            Defect::Event => "event",
-            Defect::Close => "close",
-        });
-        assert_eq!(defect, case["defect"].as_str(), "{case}");
+        assert_eq!(defect.map(name_of), case["defect"].as_str(), "{case}");
     }
+}
+
+fn name_of(defect: Defect) -> &'static str {
+    match defect {
+        Defect::NoObject => "no_object",
+        Defect::Event => "event",
+        Defect::Close => "close",
+    }
+}
+
+#[test]
+fn what_a_connect_answer_asks_of_the_log_is_read_or_refused_as_in_the_fixtures() {
+    for case in cases("connect_topics.json") {
+        let body: String = member(&case, "body");
+        match ConnectAnswer::read(body.as_bytes()) {
+            Ok((answer, defect)) => {
+                let topics: Vec<Value> = answer.topics.iter().map(wish).collect();
+                assert_eq!(json!(topics), case["answer"]["topics"], "{case}");
+                assert_eq!(json!(answer.retry_ms), case["answer"]["retry_ms"], "{case}");
+                assert_eq!(json!(answer.subject), case["answer"]["subject"], "{case}");
+                assert_eq!(defect.map(name_of), case["answer"]["defect"].as_str(), "{case}");
+            }
+            Err(error) => {
+                assert_eq!(error.member, case["invalid"], "{case}");
+                assert!(error.to_string().starts_with(&format!("`{}` is not ", error.member)), "{error}");
+            }
+        }
+    }
+}
+
+/// Gives a wish with all its members, those by default too.
+fn wish(wish: &TopicWish) -> Value {
+    json!({
+        "name": wish.name,
+        "from": wish.from,
+        "exclusive": wish.exclusive,
+        "if_missing": wish.if_missing,
+    })
 }
 
 #[test]
@@ -44,9 +77,14 @@ fn a_connect_answer_that_is_no_utf_8_opens() {
 
 #[test]
 fn what_a_backend_writes_as_an_answer_is_read_back() {
-    let text = r#"{"event":{"name":"connection_open","data":"{\"status\":\"connected\"}"},"close":true}"#;
+    let text = r#"{"event":{"name":"connection_open","data":"{\"status\":\"connected\"}"},"close":true,
+        "topics":[{"name":"news"},{"name":"task:42","from":"start","exclusive":true,
+            "if_missing":{"events":[{"name":"error","data":"{}"}],"reason":"task_not_found"}},
+            {"name":"old","from":"a1b2-7"}],
+        "retry_ms":3000,"subject":"user-7"}"#;
     let (answer, defect) = ConnectAnswer::read(text.as_bytes()).expect("it opens");
     assert_eq!(defect, None);
     let written: Value = serde_json::to_value(&answer).expect("serialises");
     assert_eq!(written, serde_json::from_str::<Value>(text).expect("JSON"));
+    assert_eq!(json!(ConnectAnswer::default()), json!({}), "members that say nothing are not written");
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use sse_gateway_protocol::send::Rejection;
 
 pub(crate) fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../spec/fixtures"))
@@ -30,4 +31,12 @@ pub(crate) fn bytes(case: &Value, name: &str) -> Vec<u8> {
     let digits: String = member(case, &format!("{name}_hex"));
     let byte = |place| u8::from_str_radix(&digits[place..place + 2], 16).expect("two digits");
     (0..digits.len()).step_by(2).map(byte).collect()
+}
+
+/// Checks a refusal against a case's `error`.
+pub(crate) fn assert_refused(rejection: &Rejection, case: &Value) {
+    let error = &case["error"];
+    assert_eq!(rejection.code.as_str(), error["code"], "{case}");
+    assert_eq!(rejection.code.status(), error["status"], "{case}");
+    assert_eq!(rejection.message, error["message"], "{case}");
 }

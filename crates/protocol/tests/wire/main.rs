@@ -6,9 +6,13 @@ mod callbacks;
 mod decoding;
 mod encoding;
 mod fixtures;
+mod positions;
 mod properties;
+mod publishes;
 mod sends;
 mod specification;
+mod topic_events;
+mod verbs;
 
 #[test]
 fn every_file_of_this_folder_is_compiled() {

@@ -3,7 +3,7 @@
 use sse_gateway_protocol::send::{Send, SendRequest};
 use sse_gateway_protocol::{Event, Token};
 
-use crate::fixtures::{bytes, cases, member};
+use crate::fixtures::{assert_refused, bytes, cases, member};
 
 #[test]
 fn bodies_are_read_or_rejected_as_in_the_fixtures() {
@@ -18,11 +18,7 @@ fn bodies_are_read_or_rejected_as_in_the_fixtures() {
                 assert_eq!(read, payload.map(String::into_bytes), "{case}");
                 assert_eq!(send.close, expected["close"], "{case}");
             }
-            (Err(rejection), error) => {
-                assert_eq!(rejection.code.as_str(), error["code"], "{case}");
-                assert_eq!(rejection.code.status(), error["status"], "{case}");
-                assert_eq!(rejection.message, error["message"], "{case}");
-            }
+            (Err(rejection), _) => assert_refused(&rejection, &case),
             (Ok(_), _) => panic!("accepted: {case}"),
         }
     }

@@ -47,11 +47,13 @@ fn every_fixture_is_named() {
 }
 
 #[test]
-fn every_message_of_a_rejected_send_is_specified() {
+fn every_message_of_a_rejected_body_is_specified() {
     let text = specification();
-    for case in cases("send.json") {
-        if let Some(message) = case["error"]["message"].as_str() {
-            assert!(text.contains(message), "{message}");
+    for file in ["send.json", "publish.json", "close.json", "change.json"] {
+        for case in cases(file) {
+            if let Some(message) = case["error"]["message"].as_str() {
+                assert!(text.contains(message), "{message}");
+            }
         }
     }
 }
