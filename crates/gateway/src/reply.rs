@@ -91,8 +91,8 @@ impl Body {
     }
 
     /// Gives the body its connection's guard.
-    pub(crate) fn guarded(mut self, guard: AnswerGuard) -> Self {
-        self.guard = Some(guard);
+    pub(crate) fn guarded(mut self, guard: Option<AnswerGuard>) -> Self {
+        self.guard = guard;
         self
     }
 }

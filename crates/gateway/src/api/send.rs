@@ -1,11 +1,14 @@
 //! `POST /internal/send` (protocol 1.3): one send, an array of sends, or a stream of them.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use hyper::{Request, Response};
 use serde_json::value::RawValue;
@@ -50,6 +53,8 @@ const NOT_DECLARED: Rejection = (
 );
 pub(super) const TOO_LARGE: Rejection =
     (Code::BodyTooLarge, "Request body is too large (SEND_BODY_BYTES_MAX)");
+const BROKEN: Rejection = (Code::BadRequest, "Request body is broken");
+const TOO_SLOW: Rejection = (Code::RequestTimeout, "Request body took too long");
 const NOT_FOUND: Rejection = (Code::TokenNotFound, "Token not found");
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -63,13 +68,34 @@ async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes, Rejection>
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(TOO_LARGE);
     }
-    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, bytes_max).collect()).await;
-    match collected {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(TOO_LARGE),
-        Ok(Err(_)) => Err((Code::BadRequest, "Request body is broken")),
-        Err(_) => Err((Code::RequestTimeout, "Request body took too long")),
+    let mut collected = pin!(collect(body, bytes_max));
+    // A small body has come with its head: no clock is asked for it.
+    let at_once = poll_fn(|cx| Poll::Ready(collected.as_mut().poll(cx))).await;
+    match at_once {
+        Poll::Ready(collected) => collected,
+        Poll::Pending => tokio::time::timeout(BODY_TIMEOUT, collected).await.unwrap_or(Err(TOO_SLOW)),
     }
+}
+
+async fn collect(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Rejection> {
+    let mut first = Bytes::new();
+    let mut joined = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(|_| BROKEN)?.into_data() else { continue };
+        if first.len().max(joined.len()) + piece.len() > bytes_max {
+            return Err(TOO_LARGE);
+        }
+        if first.is_empty() {
+            // Often it is the whole body, and nothing is copied.
+            first = piece;
+            continue;
+        }
+        if joined.is_empty() {
+            joined.extend_from_slice(&first);
+        }
+        joined.extend_from_slice(&piece);
+    }
+    Ok(if joined.is_empty() { first } else { joined.freeze() })
 }
 
 fn is_array(body: &[u8]) -> bool {

@@ -1,11 +1,11 @@
 //! One connection: hyper's future, driven by an owner that can take the socket away from it.
 
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use hyper::server::conn::http1;
@@ -14,10 +14,11 @@ use sse_gateway_protocol::code::Code;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::wire::{Phase, WatchedSocket, Wire};
-use super::{LINGER_BYTES_MAX, LINGER_TIMEOUT, accept::Accepted};
+use super::{IDLE_TIMEOUT, LINGER_BYTES_MAX, LINGER_TIMEOUT, accept::Accepted};
 use crate::reply;
 use crate::routes::{self, Peer};
 use crate::worker::Worker;
@@ -130,13 +131,14 @@ pub(crate) async fn serve(accepted: Accepted, worker: Rc<Worker>) {
             let mut answer = Box::pin(routes::answer(request, peer, Rc::clone(&handoff), Rc::clone(&worker)));
             // hyper drops a future unpolled when the client's end came with its request. The request
             // counts all the same, so it begins here; hyper's own first poll leaves the right waker.
-            let begun = answer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-            Box::pin(async move {
-                let response = match begun {
+            let mut begun = answer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            let mut guard = Some(guard);
+            poll_fn(move |cx| {
+                let response = match std::mem::replace(&mut begun, Poll::Pending) {
                     Poll::Ready(response) => response,
-                    Poll::Pending => answer.await,
+                    Poll::Pending => ready!(answer.as_mut().poll(cx)),
                 };
-                Ok::<_, std::convert::Infallible>(response.map(|body| body.guarded(guard)))
+                Poll::Ready(Ok::<_, Infallible>(response.map(|body| body.guarded(guard.take()))))
             })
         }
     });
@@ -148,7 +150,7 @@ pub(crate) async fn serve(accepted: Accepted, worker: Rc<Worker>) {
 
     let left = {
         let _serving = worker.shared.connections.token();
-        let mut deadline = pin!(tokio::time::sleep_until(Instant::now().into()));
+        let mut alarm = pin!(tokio::time::sleep_until(Instant::now() + IDLE_TIMEOUT));
         let mut stopping = pin!(worker.shared.draining.cancelled());
         let mut closing = pin!(worker.shared.closing.cancelled());
         let mut closed = false;
@@ -169,7 +171,7 @@ pub(crate) async fn serve(accepted: Accepted, worker: Rc<Worker>) {
             {
                 return Poll::Ready(Left::Wished(wish));
             }
-            expired(&wire, deadline.as_mut(), cx)
+            expired(&wire, alarm.as_mut(), cx)
         })
         .await
     };
@@ -178,13 +180,21 @@ pub(crate) async fn serve(accepted: Accepted, worker: Rc<Worker>) {
     Box::pin(finish(left, parts.io.into_inner(), &parts.read_buf, &wire)).await;
 }
 
-fn expired(wire: &Wire, mut sleep: Pin<&mut tokio::time::Sleep>, cx: &mut Context<'_>) -> Poll<Left> {
+/// Tells when the phase has taken too long. The alarm is only ever set earlier: one that rings too
+/// early is set again, which costs less than to move it with each phase of each request.
+fn expired(wire: &Wire, mut alarm: Pin<&mut tokio::time::Sleep>, cx: &mut Context<'_>) -> Poll<Left> {
     let phase = wire.phase();
-    let Some(deadline) = phase.deadline() else { return Poll::Pending };
-    if sleep.deadline() != deadline.into() {
-        sleep.as_mut().reset(deadline.into());
+    let Some(deadline) = phase.deadline().map(Instant::from_std) else { return Poll::Pending };
+    if deadline < alarm.deadline() {
+        alarm.as_mut().reset(deadline);
     }
-    sleep.poll(cx).map(|()| Left::Expired(phase))
+    while alarm.as_mut().poll(cx).is_ready() {
+        if deadline <= alarm.deadline() {
+            return Poll::Ready(Left::Expired(phase));
+        }
+        alarm.as_mut().reset(deadline);
+    }
+    Poll::Pending
 }
 
 async fn finish(left: Left, socket: TcpStream, unread: &Bytes, wire: &Wire) {

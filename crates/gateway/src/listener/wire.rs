@@ -4,7 +4,7 @@
 //! answers malformed heads by itself, without a body. [`Wire`] sees all bytes pass and keeps a
 //! [`Phase`]; hyper's own answers are held back, so that the owner can send ours.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -51,6 +51,8 @@ impl Phase {
 pub(crate) struct Wire {
     phase: Cell<Phase>,
     flushed: Cell<bool>,
+    /// Whether the kernel took something since it was last waited for.
+    progressed: Cell<bool>,
     line_seen: Cell<bool>,
     held_back: Cell<Option<u16>>,
 }
@@ -60,6 +62,7 @@ impl Wire {
         Rc::new(Self {
             phase: Cell::new(Phase::Idle { since: Instant::now(), limit: HEAD_TIMEOUT }),
             flushed: Cell::new(true),
+            progressed: Cell::new(false),
             line_seen: Cell::new(false),
             held_back: Cell::new(None),
         })
@@ -97,18 +100,23 @@ impl Wire {
             self.line_seen.set(false);
             self.phase.set(Phase::Head { since: Instant::now() });
         }
-        if bytes.contains(&b'\n') {
-            self.line_seen.set(true);
+        if !self.line_seen.get() {
+            self.line_seen.set(bytes.contains(&b'\n'));
         }
     }
 
-    /// hyper has bytes to write, of which the kernel took some or none.
-    fn wrote(&self, progress: bool) {
+    /// hyper has bytes to write, of which the kernel took some, or none and is waited for.
+    fn wrote(&self, outcome: &Poll<io::Result<usize>>) {
         self.flushed.set(false);
-        if let Phase::Flushing { .. } = self.phase.get()
-            && progress
-        {
-            self.phase.set(Phase::Flushing { progress: Instant::now() });
+        match outcome {
+            Poll::Ready(Ok(1..)) => self.progressed.set(true),
+            // Only who waits has a deadline: the clock is read here, not at each write.
+            Poll::Pending if self.progressed.take() => {
+                if let Phase::Flushing { .. } = self.phase.get() {
+                    self.phase.set(Phase::Flushing { progress: Instant::now() });
+                }
+            }
+            _ => {}
         }
     }
 
@@ -163,16 +171,24 @@ impl Read for WatchedSocket {
         cx: &mut Context<'_>,
         mut cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
         // Read into bytes of our own first: the cursor's memory cannot be looked at safely.
-        let mut bytes = [0; READ_BYTES];
-        let room = cursor.remaining().min(READ_BYTES);
-        let mut buffer = tokio::io::ReadBuf::new(&mut bytes[..room]);
-        let socket = Pin::new(self.socket.inner_mut());
-        ready!(tokio::io::AsyncRead::poll_read(socket, cx, &mut buffer))?;
-        self.wire.read(buffer.filled());
-        cursor.put_slice(buffer.filled());
-        Poll::Ready(Ok(()))
+        BYTES.with_borrow_mut(|bytes| {
+            let room = cursor.remaining().min(READ_BYTES);
+            let mut buffer = tokio::io::ReadBuf::new(&mut bytes[..room]);
+            let socket = Pin::new(this.socket.inner_mut());
+            ready!(tokio::io::AsyncRead::poll_read(socket, cx, &mut buffer))?;
+            this.wire.read(buffer.filled());
+            cursor.put_slice(buffer.filled());
+            Poll::Ready(Ok(()))
+        })
     }
+}
+
+thread_local! {
+    /// What one read takes passes through here; kept, because to clear it would cost each read more than
+    /// to copy a send.
+    static BYTES: RefCell<[u8; READ_BYTES]> = const { RefCell::new([0; READ_BYTES]) };
 }
 
 /// One read; hyper's buffer grows by what comes.
@@ -184,7 +200,7 @@ impl Write for WatchedSocket {
             return Poll::Ready(Ok(bytes.len()));
         }
         let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
-        self.wire.wrote(matches!(written, Poll::Ready(Ok(1..))));
+        self.wire.wrote(&written);
         written
     }
 

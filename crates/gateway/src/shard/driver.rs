@@ -101,7 +101,8 @@ impl Driver {
     /// Opens a stream on its socket; false when it cannot open any more.
     pub(crate) fn open(&mut self, key: Key, answer: Answer, socket: TcpStream, unread: usize) -> bool {
         let Some(key) = self.engine.answered(key, answer, self.now()) else { return false };
-        while self.sockets.is_occupied(key) && self.carry_out_next() {}
+        let now = self.now();
+        while self.sockets.is_occupied(key) && self.carry_out_next(now) {}
         if let Err(error) = self.sockets.attach(key, socket, unread) {
             tracing::error!(%error, "cannot watch a stream's socket");
             self.engine.cut(key, Cut::Input);
@@ -124,7 +125,8 @@ impl Driver {
         self.engine.set_elsewhere_bytes(elsewhere_bytes);
         match self.engine.send(token, frame, close, Attempt::First) {
             Sent::WriteFirst(key) => {
-                while self.flush(key) {}
+                let now = self.now();
+                while self.flush(key, now) {}
                 self.engine.send(token, frame, close, Attempt::AfterWrite)
             }
             sent => sent,
@@ -147,7 +149,7 @@ impl Driver {
             self.engine.tick(now);
         }
         let mut flushes = 0;
-        while flushes < FLUSHES_PER_TURN && self.carry_out_next() {
+        while flushes < FLUSHES_PER_TURN && self.carry_out_next(now) {
             flushes += 1;
         }
         more |= self.engine.effects_waiting() > 0 || !self.unread.is_empty();
@@ -188,11 +190,11 @@ impl Driver {
         }
     }
 
-    fn carry_out_next(&mut self) -> bool {
+    fn carry_out_next(&mut self, now: Time) -> bool {
         let Some(effect) = self.engine.next_effect() else { return false };
         match effect {
             Effect::Flush(key) => {
-                self.flush(key);
+                self.flush(key, now);
             }
             Effect::ShutDownWrite(key) => self.sockets.shut_down_write(key),
             Effect::Release(key) => self.sockets.release(key),
@@ -206,8 +208,7 @@ impl Driver {
     }
 
     /// Writes once; true when the socket took all of it and more is pending.
-    fn flush(&mut self, key: Key) -> bool {
-        let now = self.now();
+    fn flush(&mut self, key: Key, now: Time) -> bool {
         let Some(mut pending) = self.engine.pending(key) else { return false };
         let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
         let mut count = 0;
