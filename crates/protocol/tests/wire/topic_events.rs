@@ -87,7 +87,7 @@ fn a_retry_is_put_into_the_first_block_with_data_as_in_the_fixtures() {
 
 #[test]
 fn a_head_gets_no_retry() {
-    let head = Frame::verbatim(b"HTTP/1.1 200 OK\r\n\r\n"[..].into());
+    let head = Frame::verbatim(b"HTTP/1.1 200 OK\r\n\r\ndata: looks like an event\n\n"[..].into());
     assert_eq!(head.with_retry(1), head);
     assert_eq!(Frame::last_chunk().with_retry(1), Frame::last_chunk());
 }
