@@ -111,6 +111,7 @@ impl Log {
         }
         let offer = Offer::Changed { key: listener.key, at, add: added, remove };
         self.staged.push(Staged::Offer(listener.shard, offer));
+        self.changing.add(listener, at);
         Ok(at)
     }
 
@@ -130,6 +131,7 @@ impl Log {
     /// A stream does not listen to these topics any more; one that was sent away before is not counted
     /// twice. `live` tells whether it had caught up.
     pub fn leave(&mut self, listener: Listener, since: Seq, topics: &[TopicId], live: bool, now: Time) {
+        self.changing.applied(listener, since);
         for id in topics {
             let Some(topic) = self.topics.get_mut(*id) else { continue };
             if topic.listeners.leave(listener, since, live) {

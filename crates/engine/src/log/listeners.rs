@@ -30,6 +30,11 @@ impl Listeners {
         self.live > 0
     }
 
+    /// Tells when a stream that has listened since then was sent away, if it was.
+    pub(super) fn sent_away(&self, since: Seq) -> Option<Seq> {
+        (since < self.sent_away).then_some(self.sent_away)
+    }
+
     /// Tells whether a newcomer makes those who listen go.
     pub(super) fn gives_way_to(&self, newcomer: Listener, exclusive: bool) -> bool {
         let others = match self.holder {
@@ -57,16 +62,15 @@ impl Listeners {
     /// A listener is gone; false when it did not count.
     pub(super) fn leave(&mut self, listener: Listener, since: Seq, live: bool) -> bool {
         let place = self.by_shard.iter().position(|(shard, _)| *shard == listener.shard);
-        let Some(place) = place.filter(|_| since >= self.sent_away) else { return false };
+        let Some(place) = place.filter(|_| self.sent_away(since).is_none()) else { return false };
         self.by_shard[place].1 -= 1;
         if self.by_shard[place].1 == 0 {
             self.by_shard.swap_remove(place);
         }
         self.live -= usize::from(live);
-        if self.holder == Some(listener) {
-            self.holder = None;
-        }
         if self.by_shard.is_empty() {
+            // A holder is alone; one that leaves a topic which it had asked for twice still holds it.
+            self.holder = None;
             self.by_shard = Vec::new();
         }
         true
@@ -74,14 +78,14 @@ impl Listeners {
 
     /// A listener has everything, and gets offers from now on.
     pub(super) fn catch_up(&mut self, since: Seq) {
-        if since >= self.sent_away {
+        if self.sent_away(since).is_none() {
             self.live += 1;
         }
     }
 
     /// A live listener reads too slowly and replays again.
     pub(super) fn fall_behind(&mut self, since: Seq) {
-        if since >= self.sent_away {
+        if self.sent_away(since).is_none() {
             self.live -= 1;
         }
     }

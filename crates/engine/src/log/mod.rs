@@ -9,6 +9,7 @@
 //! Read `topic.rs` for what a topic remembers, `publish.rs` and `listen.rs` for the rules, and
 //! `read.rs` for how a stream that has missed something gets it.
 
+mod changing;
 mod keys;
 mod limits;
 mod listen;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use sse_gateway_protocol::code::Code;
 use sse_gateway_protocol::{Epoch, Position, Seq};
 
+use self::changing::Changing;
 use self::staging::Staged;
 use self::topics::Topics;
 use crate::Time;
@@ -41,7 +43,7 @@ pub use types::{
 
 /// Owns the sequence and every topic, and decides everything about them.
 ///
-/// Bounded by its limits; besides, by one register entry for each topic that a stream listens to.
+/// Bounded by its limits; besides, by what the shards have not applied yet.
 #[derive(Debug)]
 pub struct Log {
     limits: LogLimits,
@@ -53,6 +55,8 @@ pub struct Log {
     topics: Topics,
     staged: Vec<Staged>,
     offers: VecDeque<(usize, Offer)>,
+    /// The changes of topics that a stream's shard may not have applied yet.
+    changing: Changing,
 }
 
 /// Why a command is refused; nothing has happened.
@@ -121,6 +125,7 @@ impl Log {
             topics: Topics::default(),
             staged: Vec::new(),
             offers: VecDeque::new(),
+            changing: Changing::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use sse_gateway_protocol::Seq;
 
 use super::topic::Topic;
-use super::types::{Completion, Item, Page, Reading, TopicId};
+use super::types::{Completion, Item, Listener, Page, Reading, Subscription, TopicId};
 use super::{Log, deleted};
 
 /// How much a page may have.
@@ -23,7 +23,8 @@ impl Log {
     ///
     /// A page with [`live_from`](Page::live_from) is its last: from then on the stream counts as live
     /// on all its topics, and what is above comes to its shard as offers.
-    pub fn read(&mut self, reading: Reading<'_>, size: PageSize) -> Page {
+    pub fn read(&mut self, listener: Listener, reading: Reading<'_>, size: PageSize) -> Page {
+        let head = self.head_for(listener, reading);
         let mut page = Page::default();
         let mut lanes = BinaryHeap::with_capacity(reading.topics.len());
         let mut gone = Vec::new();
@@ -38,29 +39,49 @@ impl Log {
                 page.dropped.push((subscription.topic, after));
             }
             let place = topic.ring().place_after(after);
-            lanes.extend(Lane { topic: subscription.topic, place, after }.ranked(topic, self.committed));
+            lanes.extend(Lane { topic: subscription.topic, place, after }.ranked(topic, head));
         }
-        let all = self.merge(&mut lanes, &mut page.items, size);
+        let all = self.merge(&mut lanes, head, &mut page.items, size);
         if all {
             // Its topic was deleted while it replayed, and nobody can say more about it.
             page.items.extend(gone.into_iter().map(|topic| Item::Completed {
                 topic,
-                completion: Completion { seq: self.committed, reason: deleted() },
+                completion: Completion { seq: head, reason: deleted() },
             }));
-            page.live_from = Some(self.committed);
+            page.live_from = Some(head);
             for subscription in reading.topics {
-                if let Some(topic) = self.topics.get_mut(subscription.topic) {
-                    topic.listeners.catch_up(reading.since);
-                }
+                self.catch_up(subscription.topic, reading.since, head);
             }
         }
         page
+    }
+
+    /// Finds how far a stream may read: not past what waits for it in its shard's inbox, or it would get
+    /// what it must not have any more, or miss a topic that it is about to have.
+    fn head_for(&mut self, listener: Listener, reading: Reading<'_>) -> Seq {
+        let change = self.changing.first(listener, reading.since);
+        let sent_away = |subscription: &Subscription| {
+            self.topics.get(subscription.topic)?.listeners.sent_away(reading.since)
+        };
+        let waiting = reading.topics.iter().filter_map(sent_away).chain(change).min();
+        waiting.map_or(self.committed, |at| self.committed.min(at - 1))
+    }
+
+    fn catch_up(&mut self, topic: TopicId, since: Seq, head: Seq) {
+        let committed = self.committed;
+        let Some(topic) = self.topics.get_mut(topic) else { return };
+        topic.listeners.catch_up(since);
+        if head < committed && topic.listeners.sent_away(since).is_none() {
+            // What lies above the head is in the inbox.
+            topic.hand_newest();
+        }
     }
 
     /// Takes items from the lanes in sequence order; true when there are no more.
     fn merge(
         &mut self,
         lanes: &mut BinaryHeap<Reverse<Ranked>>,
+        head: Seq,
         items: &mut Vec<Item>,
         mut room: PageSize,
     ) -> bool {
@@ -69,7 +90,7 @@ impl Log {
                 return false;
             }
             let ahead = lanes.peek().map_or(Seq::MAX, |Reverse((seq, _))| *seq);
-            lanes.extend(self.take_run(lane, ahead, items, &mut room));
+            lanes.extend(self.take_run(lane, ahead, head, items, &mut room));
         }
         true
     }
@@ -79,6 +100,7 @@ impl Log {
         &mut self,
         mut lane: Lane,
         ahead: Seq,
+        head: Seq,
         items: &mut Vec<Item>,
         room: &mut PageSize,
     ) -> Option<Reverse<Ranked>> {
@@ -90,7 +112,7 @@ impl Log {
             }
             items.push(item);
             lane.place += 1;
-            let next = lane.ranked(topic, self.committed)?;
+            let next = lane.ranked(topic, head)?;
             if next.0.0 > ahead || room.is_full() {
                 return Some(next);
             }
@@ -122,12 +144,12 @@ struct Lane {
 type Ranked = (Seq, Lane);
 
 impl Lane {
-    /// Finds the number of what is at this place; `None` when there is nothing that has taken effect.
-    fn ranked(self, topic: &Topic, committed: Seq) -> Option<Reverse<Ranked>> {
+    /// Finds the number of what is at this place; `None` when there is nothing up to the head.
+    fn ranked(self, topic: &Topic, head: Seq) -> Option<Reverse<Ranked>> {
         let event = topic.ring().number_at(self.place);
         let end = || topic.completion().map(|completion| completion.seq).filter(|_| self.is_end(topic));
         let seq = event.or_else(end)?;
-        (seq <= committed && seq > self.after).then_some(Reverse((seq, self)))
+        (seq <= head && seq > self.after).then_some(Reverse((seq, self)))
     }
 
     fn is_end(self, topic: &Topic) -> bool {

@@ -95,6 +95,7 @@ impl Log {
                     grown.push(entry.topic);
                     self.hand_if_live(&entry);
                     if !entry.events.is_empty() || entry.completion.is_some() {
+                        let shards = self.with_newcomers(shards, entry.topic);
                         self.offer(shards, &entry);
                     }
                 }
@@ -140,6 +141,15 @@ impl Log {
         if unwanted {
             self.topics.take(entry.topic);
         }
+    }
+
+    /// Who listened when it was staged gets it, also if sent away since; who came after it and has read
+    /// up to it already, too.
+    fn with_newcomers(&self, mut shards: Vec<usize>, topic: TopicId) -> Vec<usize> {
+        let now = self.topics.get(topic).into_iter().flat_map(|topic| topic.listeners.shards());
+        let newcomers: Vec<usize> = now.filter(|shard| !shards.contains(shard)).collect();
+        shards.extend(newcomers);
+        shards
     }
 
     fn offer(&mut self, shards: Vec<usize>, entry: &Arc<Entry>) {

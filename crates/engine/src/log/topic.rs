@@ -42,7 +42,6 @@ pub(super) struct Topic {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Before {
     newest: Seq,
-    handed_through: Seq,
     used: Time,
 }
 
@@ -84,6 +83,11 @@ impl Topic {
         self.inherited
     }
 
+    /// Its newest event is on its way to a stream.
+    pub(super) fn hand_newest(&mut self) {
+        self.hand(self.newest);
+    }
+
     pub(super) fn handed_through(&self) -> Seq {
         self.handed_through
     }
@@ -99,7 +103,7 @@ impl Topic {
     }
 
     pub(super) fn before(&self) -> Before {
-        Before { newest: self.newest, handed_through: self.handed_through, used: self.used }
+        Before { newest: self.newest, used: self.used }
     }
 
     pub(super) fn touch(&mut self, now: Time) {
@@ -146,7 +150,10 @@ impl Topic {
         if keyed && let Some(length) = self.keys.take_back() {
             freed += length + KEY_OVERHEAD;
         }
-        Before { newest: self.newest, handed_through: self.handed_through, used: self.used } = before;
+        self.newest = before.newest;
+        // What was handed meanwhile stays so; what is taken back never was.
+        self.handed_through = self.handed_through.min(before.newest);
+        self.used = before.used;
         freed
     }
 

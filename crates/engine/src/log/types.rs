@@ -14,7 +14,7 @@ use crate::Key;
 pub struct TopicId(pub(crate) u64);
 
 /// A stream, seen from the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Listener {
     /// The shard that owns it.
     pub shard: usize,

@@ -91,7 +91,7 @@ impl Desk {
     pub(crate) fn read_page(&mut self, stream: &mut Stream, items_max: usize) -> Page {
         let Start { since, topics, .. } = &mut stream.start;
         let reading = Reading { since: *since, cursor: stream.cursor, topics };
-        let page = self.log.read(reading, PageSize { items_max, bytes_max: usize::MAX });
+        let page = self.log.read(stream.listener, reading, PageSize { items_max, bytes_max: usize::MAX });
         for (dropped, through) in &page.dropped {
             topics
                 .iter_mut()

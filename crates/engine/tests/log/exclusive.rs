@@ -75,6 +75,11 @@ fn a_stream_that_asks_again_for_what_it_holds_is_not_replaced_by_itself() {
     desk.log.commit(desk.now);
     let offers = desk.offers();
     assert!(matches!(offers.as_slice(), [(_, Offer::Changed { .. })]), "{offers:?}");
+    // Its shard says that it has left once: it counted twice.
+    desk.leave(&stream, false);
+    assert_eq!(desk.receivers("a"), 1);
+    desk.listen(&[from("a", From::Now)], None);
+    assert_eq!(desk.receivers("a"), 1, "it was still the holder");
 }
 
 #[test]
@@ -100,4 +105,14 @@ fn who_was_replaced_and_still_reads_does_not_count_as_live() {
     desk.leave(&new, false);
     let mut next = desk.listen(&[exclusive("a", From::Undelivered)], None);
     assert_eq!(desk.read(&mut next), ["x"], "nobody had it");
+}
+
+#[test]
+fn a_topic_is_free_again_when_its_holder_has_left() {
+    let mut desk = Desk::new();
+    let holder = desk.listen(&[exclusive("a", From::Now)], None);
+    desk.leave(&holder, false);
+    desk.listen(&[from("a", From::Now)], None);
+    desk.listen(&[from("a", From::Now)], None);
+    assert_eq!(desk.receivers("a"), 2);
 }

@@ -4,11 +4,11 @@
 //! offers above its cursor. Whatever happens, it must see just what the list holds above its start, or
 //! be told of a gap.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use sse_gateway_engine::log::{Listener, LogLimits, Offer, TopicId};
+use sse_gateway_engine::log::{Listener, LogLimits, Offer, Subscription, TopicId};
 use sse_gateway_protocol::Seq;
 use sse_gateway_protocol::callback::From;
 
@@ -39,6 +39,11 @@ enum Step {
     Leave(Index),
     /// It comes back with its cursor.
     Return(Index),
+    /// It listens to one topic more.
+    Add {
+        who: Index,
+        topic: usize,
+    },
     Delete(usize),
     Fail {
         topic: usize,
@@ -63,6 +68,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<Index>().prop_map(Step::Lag),
         1 => any::<Index>().prop_map(Step::Leave),
         2 => any::<Index>().prop_map(Step::Return),
+        2 => (any::<Index>(), topic()).prop_map(|(who, topic)| Step::Add { who, topic }),
         1 => topic().prop_map(Step::Delete),
         1 => topic().prop_map(|topic| Step::Fail { topic }),
         1 => (1..400u64).prop_map(Step::Wait),
@@ -106,6 +112,12 @@ impl World {
             Step::Return(who) => self.with_present(&who, |world, at| {
                 world.leave(at);
                 world.come_back(at);
+            }),
+            Step::Add { who, topic } => self.with_present(&who, |world, at| {
+                let listener = world.clients[at].stream.listener;
+                let wish = from(TOPICS[topic], From::Now);
+                let _ = world.desk.log.change(listener, &[wish], &[], world.desk.now);
+                world.desk.log.commit(world.desk.now);
             }),
             Step::Delete(topic) => {
                 if self.desk.log.describe(TOPICS[topic]).is_some() {
@@ -259,6 +271,9 @@ impl World {
     }
 
     fn apply_one(&mut self, shard: usize, offer: &Offer) {
+        if let Offer::Changed { key, at, add, .. } = offer {
+            return self.change(Listener { shard, key: *key }, *at, add);
+        }
         for at in 0..self.clients.len() {
             let client = &self.clients[at];
             if client.gone || client.stream.listener.shard != shard {
@@ -286,14 +301,36 @@ impl World {
         }
     }
 
-    fn lag(&mut self, who: &Index) {
-        self.with_present(who, |world, at| {
-            let client = &mut world.clients[at];
-            if std::mem::take(&mut client.live) {
-                let topics: Vec<TopicId> = client.topics.keys().copied().collect();
-                world.desk.log.lag(client.stream.start.since, &topics);
+    /// What is added is read from there on; a topic that it has already is given back once.
+    fn change(&mut self, listener: Listener, seq: Seq, add: &[Subscription]) {
+        let Some(at) = self.clients.iter().position(|it| it.stream.listener == listener && !it.gone) else {
+            let topics: Vec<TopicId> = add.iter().map(|added| added.topic).collect();
+            return self.desk.log.leave(listener, seq, &topics, false, self.desk.now);
+        };
+        self.fall_behind(at);
+        let client = &mut self.clients[at];
+        client.stream.start.since = seq;
+        for added in add {
+            let known = TOPICS.iter().find(|topic| **topic == added.name.as_str()).expect("one of ours");
+            if client.topics.contains_key(&added.topic) {
+                self.desk.log.leave(listener, seq, &[added.topic], false, self.desk.now);
+            } else {
+                client.topics.insert(added.topic, (known, added.after));
+                client.stream.start.topics.push(added.clone());
             }
-        });
+        }
+    }
+
+    fn fall_behind(&mut self, at: usize) {
+        let client = &mut self.clients[at];
+        if std::mem::take(&mut client.live) {
+            let topics: Vec<TopicId> = client.topics.keys().copied().collect();
+            self.desk.log.lag(client.stream.start.since, &topics);
+        }
+    }
+
+    fn lag(&mut self, who: &Index) {
+        self.with_present(who, Self::fall_behind);
     }
 
     fn leave(&mut self, at: usize) {
@@ -307,7 +344,9 @@ impl World {
     fn come_back(&mut self, at: usize) {
         let client = &self.clients[at];
         let cursor = position(client.seen.last().copied().unwrap_or(client.stream.cursor));
-        let wishes: Vec<_> = client.topics.values().map(|(topic, _)| from(topic, From::Now)).collect();
+        // A deleted topic and the one made after it have one name.
+        let names: BTreeSet<&str> = client.topics.values().map(|(topic, _)| *topic).collect();
+        let wishes: Vec<_> = names.into_iter().map(|topic| from(topic, From::Now)).collect();
         let (listener, listened) = self.desk.try_listen(&wishes, Some(&cursor));
         if let Ok(sse_gateway_engine::log::Listened::Listening(start)) = listened {
             assert_eq!(start.gap, None, "its cursor is of this life");

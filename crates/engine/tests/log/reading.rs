@@ -2,7 +2,7 @@
 
 use sse_gateway_protocol::callback::From;
 
-use crate::desk::{Desk, from, limits, number, position, text};
+use crate::desk::{Desk, exclusive, from, limits, number, position, text};
 
 #[test]
 fn pages_merge_topics_in_sequence_order() {
@@ -35,7 +35,11 @@ fn a_page_ends_behind_the_event_that_passes_its_bytes() {
     let mut stream = desk.listen(&[from("a", From::Start)], None);
     let topics = stream.start.topics.clone();
     let reading = sse_gateway_engine::log::Reading { since: stream.start.since, cursor: 0, topics: &topics };
-    let page = desk.log.read(reading, sse_gateway_engine::log::PageSize { items_max: 9, bytes_max: 100 });
+    let page = desk.log.read(
+        stream.listener,
+        reading,
+        sse_gateway_engine::log::PageSize { items_max: 9, bytes_max: 100 },
+    );
     assert_eq!(page.items.iter().map(number).collect::<Vec<_>>(), [1]);
     assert_eq!(page.live_from, None);
     assert_eq!(desk.read(&mut stream).len(), 3, "a page that was not taken changes nothing");
@@ -131,4 +135,33 @@ fn a_topic_deleted_under_a_replaying_stream_ends_for_it() {
     desk.log.delete("a").expect("it exists");
     desk.log.commit(desk.now);
     assert_eq!(desk.read(&mut stream), ["end:deleted"]);
+}
+
+#[test]
+fn a_replaying_stream_does_not_read_past_a_change_that_its_shard_has_not_applied() {
+    let mut desk = Desk::new();
+    let mut stream = desk.listen(&[from("a", From::Now)], None);
+    desk.publish("a", "2");
+    let at = desk.log.change(stream.listener, &[from("b", From::Now)], &[], desk.now).expect("changed");
+    desk.log.commit(desk.now);
+    desk.publish("b", "4");
+    desk.publish("a", "5");
+    let page = desk.read_page(&mut stream, 9);
+    assert_eq!((page.items.iter().map(number).collect::<Vec<_>>(), page.live_from), (vec![2], Some(at - 1)));
+    let mut next = desk.listen(&[from("a", From::Undelivered)], None);
+    assert!(desk.read(&mut next).is_empty(), "what lies above is in the inbox, and so handed");
+    stream.start.since = at;
+    assert_eq!(desk.read_page(&mut stream, 9).live_from, Some(desk.log.newest()));
+}
+
+#[test]
+fn a_stream_that_was_sent_away_does_not_read_past_that() {
+    let mut desk = Desk::new();
+    let mut old = desk.listen(&[exclusive("a", From::Start)], None);
+    desk.publish("a", "2");
+    let new = desk.listen(&[exclusive("a", From::Now)], None);
+    desk.publish("a", "4");
+    let page = desk.read_page(&mut old, 9);
+    assert_eq!(page.items.iter().map(number).collect::<Vec<_>>(), [2]);
+    assert_eq!(page.live_from, Some(new.start.since - 1));
 }

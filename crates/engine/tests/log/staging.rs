@@ -1,9 +1,9 @@
 //! What waits for a disk has no effect for others, and can be taken back.
 
-use sse_gateway_engine::log::{Change, Listened, Refused};
+use sse_gateway_engine::log::{Change, Listened, Offer, Refused};
 use sse_gateway_protocol::callback::From;
 
-use crate::desk::{Desk, completing, from, keyed, publish};
+use crate::desk::{Desk, Stream, completing, from, keyed, publish};
 
 #[test]
 fn a_staged_event_is_neither_offered_nor_read() {
@@ -102,4 +102,22 @@ fn a_failed_event_does_not_count_as_handed() {
     desk.leave(&stream, true);
     let since = desk.listen(&[from("a", From::Undelivered)], None).start;
     assert_eq!(since.topics[0].after, 0);
+}
+
+#[test]
+fn who_comes_while_an_event_is_staged_and_reads_up_to_it_is_offered_it() {
+    let mut desk = Desk::new();
+    desk.log.publish(&publish("a", &["x"]), desk.now).expect("staged");
+    let listener = desk.listener();
+    let listened = desk.log.listen(&[from("a", From::Start)], None, listener, desk.now);
+    let Ok(Listened::Listening(start)) = listened else { panic!("{listened:?}") };
+    let mut stream = Stream { listener, cursor: start.cursor, start };
+    let page = desk.read_page(&mut stream, 9);
+    assert_eq!((page.items.len(), page.live_from), (0, Some(0)));
+    desk.log.commit(desk.now);
+    let offers = desk.offers();
+    assert!(
+        matches!(offers.as_slice(), [(shard, Offer::Published(_))] if *shard == listener.shard),
+        "{offers:?}"
+    );
 }
