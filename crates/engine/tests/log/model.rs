@@ -4,6 +4,7 @@
 //! offers above its cursor. Whatever happens, it must see just what the list holds above its start, or
 //! be told of a gap.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proptest::prelude::*;
@@ -312,11 +313,14 @@ impl World {
         client.stream.start.since = seq;
         for added in add {
             let known = TOPICS.iter().find(|topic| **topic == added.name.as_str()).expect("one of ours");
-            if client.topics.contains_key(&added.topic) {
-                self.desk.log.leave(listener, seq, &[added.topic], false, self.desk.now);
-            } else {
-                client.topics.insert(added.topic, (known, added.after));
-                client.stream.start.topics.push(added.clone());
+            match client.topics.entry(added.topic) {
+                Entry::Occupied(_) => {
+                    self.desk.log.leave(listener, seq, &[added.topic], false, self.desk.now);
+                }
+                Entry::Vacant(place) => {
+                    place.insert((known, added.after));
+                    client.stream.start.topics.push(added.clone());
+                }
             }
         }
     }
