@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{Client, Sender};
+use crate::{Client, Sender, Subscriber};
 
 /// A gateway that clients connect to and a backend sends to.
 pub trait Endpoint {
@@ -40,5 +40,27 @@ pub trait Endpoint {
     /// When the answer is no stream.
     fn open(&self, target: &str) -> impl Future<Output = Client> + Send {
         Client::open(self.address(), target)
+    }
+
+    /// Asks for a stream and waits for its first comment.
+    ///
+    /// # Panics
+    /// When the answer is no stream.
+    fn subscribe(&self, target: &str) -> impl Future<Output = Subscriber> + Send {
+        let address = self.address();
+        async move { Subscriber::on(Client::get(address, target).await).await }
+    }
+
+    /// The same with a `Last-Event-ID`, as an `EventSource` that comes back.
+    ///
+    /// # Panics
+    /// When the answer is no stream.
+    fn resume(&self, target: &str, last_id: &str) -> impl Future<Output = Subscriber> + Send {
+        let address = self.address();
+        async move {
+            let mut client = Client::connect(address).await;
+            client.ask_again(target, last_id).await;
+            Subscriber::on(client).await
+        }
     }
 }

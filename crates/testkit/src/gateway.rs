@@ -45,11 +45,29 @@ impl Gateway {
     ///
     /// # Panics
     /// When the port cannot be had again.
-    pub async fn kill_and_start_again(mut self) -> Self {
+    pub async fn kill_and_start_again(&mut self) {
         self.process.signal(Signal::KILL);
         self.process.wait_exit().await;
-        let again = Self::try_start(self.address.port(), self.settings).await;
-        again.expect("the port is free at once")
+        self.start_again().await;
+    }
+
+    /// Stops the process as [`stop`](Self::stop) does and starts another one on the same port with the same
+    /// settings.
+    ///
+    /// # Panics
+    /// When the exit code is not 0, or the port cannot be had again.
+    pub async fn stop_and_start_again(&mut self) {
+        self.stop().await;
+        self.start_again().await;
+    }
+
+    /// Starts another process on the same port with the same settings; the one before has ended.
+    ///
+    /// # Panics
+    /// When the port cannot be had again.
+    pub async fn start_again(&mut self) {
+        let again = Self::try_start(self.address.port(), self.settings.clone()).await;
+        *self = again.expect("the port is free at once");
     }
 
     /// Runs the binary with these arguments and settings, for runs that end by themselves.

@@ -40,6 +40,11 @@ impl Sender {
         self.post("/internal/send", "application/json", body.to_string()).await
     }
 
+    /// Posts a body to `/internal/publish`.
+    pub async fn publish(&self, body: Value) -> Response {
+        self.post("/internal/publish", "application/json", body.to_string()).await
+    }
+
     /// Sends one event and expects 200; gives the `status` of the answer, `ok` or `buffered`.
     ///
     /// # Panics
@@ -53,8 +58,13 @@ impl Sender {
 
     /// Posts any body.
     pub async fn post(&self, path: &str, content_type: &str, body: impl Into<Bytes>) -> Response {
-        let request = self.builder(Method::POST, path).header(header::CONTENT_TYPE, content_type);
-        self.request(request.body(Full::new(body.into())).expect("a valid request")).await
+        self.request(self.posting(path, content_type, body.into())).await
+    }
+
+    /// Posts a body to `/internal/publish`; `None` when the connection fails before the answer is complete.
+    pub async fn try_publish(&self, body: Value) -> Option<Response> {
+        let request = self.posting("/internal/publish", "application/json", body.to_string().into());
+        within("an answer or a failure", self.try_request(request)).await.ok()
     }
 
     /// Gets a path.
@@ -63,10 +73,21 @@ impl Sender {
         self.request(request).await
     }
 
+    /// Deletes a path.
+    pub async fn delete(&self, path: &str) -> Response {
+        let request = self.builder(Method::DELETE, path).body(Full::default()).expect("a valid request");
+        self.request(request).await
+    }
+
     /// Gets a path; `None` when nobody answers.
     pub async fn try_get(&self, path: &str) -> Option<Response> {
         let request = self.builder(Method::GET, path).body(Full::default()).expect("a valid request");
         within("an answer or a failure", self.try_request(request)).await.ok()
+    }
+
+    fn posting(&self, path: &str, content_type: &str, body: Bytes) -> Request<Full<Bytes>> {
+        let request = self.builder(Method::POST, path).header(header::CONTENT_TYPE, content_type);
+        request.body(Full::new(body)).expect("a valid request")
     }
 
     /// Begins a request to this address, with the bearer secret.

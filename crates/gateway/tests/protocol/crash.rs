@@ -42,9 +42,9 @@ async fn a_disconnect_that_nobody_takes_is_given_up() {
 /// Its streams are gone with it, and nothing of them stands in the way of the next one.
 #[tokio::test]
 async fn a_gateway_that_was_killed_starts_again_on_its_port() {
-    let (callbacks, gateway) = start().await;
+    let (callbacks, mut gateway) = start().await;
     let (mut client, token) = open(&callbacks, &gateway, "/old").await;
-    let gateway = gateway.kill_and_start_again().await;
+    gateway.kill_and_start_again().await;
     assert_ne!(client.end().await, End::Clean, "a crash is no clean end");
     let gone = gateway.sender().send(json!({"token": token})).await;
     assert_eq!(gone.code(), (404, "TOKEN_NOT_FOUND".into()));

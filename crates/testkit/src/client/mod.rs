@@ -122,6 +122,16 @@ impl Client {
         self.send(request).await;
     }
 
+    /// Sends the request that `EventSource` would make for this target when it comes back with an id.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub async fn ask_again(&mut self, target: &str, last_id: impl AsRef<[u8]>) {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: gateway.test\r\nAccept: text/event-stream\r\n");
+        let id = [b"Last-Event-ID: ", last_id.as_ref(), b"\r\n\r\n"].concat();
+        self.send([head.as_bytes(), &id].concat()).await;
+    }
+
     /// Sends these bytes.
     ///
     /// # Panics
@@ -153,16 +163,22 @@ impl Client {
         self.head.insert(head).clone()
     }
 
-    /// Waits for a complete answer whose length is known; the next one can follow on the same connection.
+    /// Waits for a complete answer; the next one can follow on the same connection.
     ///
     /// # Panics
-    /// When the connection ends before it is complete.
+    /// When the connection ends before it is complete, or nothing says where it does.
     pub async fn response(&mut self) -> Response {
         let head = self.head().await;
-        let length = head.content_length().unwrap_or_else(|| panic!("no content-length: {head:?}"));
-        let body = within("the body of an answer", self.wire.read_exact(length)).await;
+        let body = if head.is_chunked() {
+            within("the body of an answer", self.rest_of_chunks()).await
+        } else {
+            let unknown = || panic!("no content-length: {head:?}");
+            let length = if head.status() == 204 { 0 } else { head.content_length().unwrap_or_else(unknown) };
+            let body = within("the body of an answer", self.wire.read_exact(length)).await;
+            body.expect("a whole body").freeze()
+        };
         self.head = None;
-        Response { head, body: body.expect("a whole body").freeze() }
+        Response { head, body }
     }
 
     /// Waits for the head of an answer that has no body, such as one to HEAD.
@@ -280,23 +296,40 @@ impl Client {
 
     /// An error is the end.
     async fn poll_item(&mut self) -> Result<Item, End> {
-        self.head().await;
         loop {
             if let Some(item) = self.items.pop_front() {
                 return Ok(item);
             }
-            while let Some(payload) = self.body.take(&mut self.wire.unread) {
-                self.items.extend(self.decoder.push(&payload));
+            let payload = self.next_payload().await?;
+            self.items.extend(self.decoder.push(&payload));
+        }
+    }
+
+    /// Waits for the next chunk's payload, or whatever has come of an unframed stream; an error is the end.
+    pub(crate) async fn next_payload(&mut self) -> Result<Bytes, End> {
+        self.head().await;
+        loop {
+            if let Some(payload) = self.body.take(&mut self.wire.unread) {
+                return Ok(payload);
             }
-            if self.items.is_empty() {
-                if self.body.is_over() {
-                    return Err(End::Clean);
-                }
-                match self.wire.fill().await {
-                    Ok(0) => return Err(self.body.end()),
-                    Ok(_) => {}
-                    Err(_) => return Err(End::Reset),
-                }
+            if self.body.is_over() {
+                return Err(End::Clean);
+            }
+            match self.wire.fill().await {
+                Ok(0) => return Err(self.body.end()),
+                Ok(_) => {}
+                Err(_) => return Err(End::Reset),
+            }
+        }
+    }
+
+    async fn rest_of_chunks(&mut self) -> Bytes {
+        let mut body = Vec::new();
+        loop {
+            match self.next_payload().await {
+                Ok(payload) => body.extend_from_slice(&payload),
+                Err(End::Clean) => return body.into(),
+                Err(end) => panic!("{end:?} in the middle of an answer"),
             }
         }
     }
