@@ -12,7 +12,7 @@ use sse_gateway_protocol::features;
 use crate::listener::Handoff;
 use crate::reply::Body;
 use crate::worker::Worker;
-use crate::{api, connect, internal, reply};
+use crate::{api, connect, reply};
 
 /// Which listener a connection came in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,6 @@ pub(crate) struct Peer {
     pub(crate) port: Port,
 }
 
-const SEND: &str = "/internal/send";
 const FEATURES: HeaderName = HeaderName::from_static(features::HEADER);
 
 /// Answers a request; one that becomes a stream is never answered here.
@@ -46,7 +45,7 @@ pub(crate) async fn answer(
         return reply::closing(reply::error(Code::BadRequest, "Ambiguous Host or Transfer-Encoding"));
     }
     // No other body is read, and hyper may close instead of reading past it.
-    let leaves_body = !is_send(&request) && !request.body().is_end_stream();
+    let leaves_body = !api::reads_body(&request) && !request.body().is_end_stream();
     let response = route(request, peer, handoff, Rc::clone(&worker)).await;
     let is_last = leaves_body || worker.shared.draining.is_cancelled();
     if is_last { reply::closing(response) } else { response }
@@ -75,7 +74,7 @@ async fn route(
         ("/healthz", _) => healthz(request.method()),
         ("/readyz", _) => readyz(request.method(), &worker),
         (path, Port::Shared | Port::Internal) if path.starts_with("/internal/") => {
-            inside(request, peer, &worker).await
+            api::answer(request, peer, &worker).await
         }
         (path, _) if path.starts_with("/internal/") => return reply::not_found(),
         (_, Port::Internal) => return reply::not_found(),
@@ -83,29 +82,6 @@ async fn route(
     };
     response.headers_mut().insert(FEATURES, HeaderValue::from_static(features::OFFERED));
     response
-}
-
-async fn inside(request: Request<Incoming>, peer: Peer, worker: &Rc<Worker>) -> Response<Body> {
-    let access = &worker.shared.config.internal.access;
-    if let Err((code, message)) = internal::admit(access, peer.address, request.headers()) {
-        let refusal = reply::error(code, message);
-        if !is_send(&request) {
-            return refusal;
-        }
-        worker.shared.metrics.send_rejected();
-        return reply::closing(refusal);
-    }
-    match (request.uri().path(), request.method()) {
-        _ if is_send(&request) => api::send(request, worker).await,
-        (SEND, _) => reply::method_not_allowed("POST"),
-        ("/internal/metrics", &Method::GET | &Method::HEAD) => api::metrics(worker).await,
-        ("/internal/metrics", _) => reply::method_not_allowed("GET, HEAD"),
-        _ => reply::not_found(),
-    }
-}
-
-fn is_send(request: &Request<Incoming>) -> bool {
-    request.method() == Method::POST && request.uri().path() == SEND
 }
 
 fn healthz(method: &Method) -> Response<Body> {

@@ -10,7 +10,7 @@ use crate::worker::Worker;
 const CONTENT_TYPE: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-pub(crate) async fn metrics(worker: &Worker) -> Response<Body> {
+pub(super) async fn metrics(worker: &Worker) -> Response<Body> {
     let reports = worker.shared.reports().await;
     match worker.shared.metrics.encode(&reports) {
         Ok(text) => {
