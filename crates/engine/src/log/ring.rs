@@ -48,10 +48,9 @@ impl Ring {
     pub(super) fn drop_oldest(&mut self) -> Option<(Seq, Frame)> {
         let (seq, frame) = self.events.pop_front().map(whole)?;
         self.bytes -= frame.payload().len();
-        while self.marks.get(1).is_some_and(|(from, _)| *from <= seq + 1) || self.events.is_empty() {
-            if self.marks.pop_front().is_none() {
-                break;
-            }
+        let oldest = self.first().unwrap_or(Seq::MAX);
+        while self.marks.get(1).is_some_and(|(from, _)| *from <= oldest) {
+            self.marks.pop_front();
         }
         if self.events.is_empty() {
             // Nothing is as common as a topic that holds nothing.
