@@ -11,7 +11,9 @@ mod effect;
 mod heartbeat;
 pub mod log;
 mod outbox;
+mod rosters;
 mod shard;
+mod standing;
 mod stream;
 mod streams;
 mod tally;
@@ -19,7 +21,7 @@ mod time;
 
 pub use effect::Effect;
 pub use outbox::Slices;
-pub use shard::{Answer, Attempt, Limits, Sent, Shard};
+pub use shard::{Accepted, Answer, Attempt, Limits, Sent, Shard, Then};
 pub use streams::Key;
 pub use tally::{Census, Cut, Loss, Tally};
 pub use time::Time;

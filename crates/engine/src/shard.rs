@@ -1,24 +1,33 @@
-//! The rules of a shard's streams: who may send, what is kept, how each ends.
+//! The rules of a shard's streams: who may send, what is kept, what each hears, how it ends.
 
+mod closes;
 mod ends;
+mod membership;
+mod offers;
+mod opens;
+mod replays;
 mod sends;
 mod turns;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use sse_gateway_protocol::Token;
-use sse_gateway_protocol::sse::{Frame, Framing};
+use sse_gateway_protocol::callback::CloseReason;
+use sse_gateway_protocol::sse::Frame;
+use sse_gateway_protocol::{Epoch, Token};
 
 use crate::effect::Effect;
 use crate::heartbeat::Wheel;
-use crate::outbox::Outbox;
+use crate::log::{PageSize, Subscription};
+use crate::outbox::{Outbox, Pace};
+use crate::rosters::Rosters;
+use crate::standing::Topic;
 use crate::stream::{Kept, Life};
 use crate::streams::Streams;
-use crate::tally::{Loss, Tally};
+use crate::tally::Tally;
 use crate::{Key, Time};
-use sse_gateway_protocol::callback::CloseReason;
 
+pub use opens::{Accepted, Answer, Then};
 pub use sends::{Attempt, Sent};
 
 /// The bounds of a shard.
@@ -34,32 +43,18 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// How long the client's input is discarded after the end was written.
     pub drain_timeout: Duration,
-}
-
-/// How the backend's answer to a connect came out.
-#[derive(Clone, Debug)]
-pub enum Answer {
-    /// It accepted: the stream opens with this head, this first event, and maybe ends after them.
-    Accepted {
-        /// The response head with the first comment.
-        head: Frame,
-        /// The event of the answer.
-        first: Option<Frame>,
-        /// Whether the stream ends after what was kept.
-        close: bool,
-        /// How this client's bytes are delimited.
-        framing: Framing,
-    },
-    /// It refused, or never saw the request.
-    Refused,
-    /// It may have accepted: a timeout, a connection lost after the request, an answer too large.
-    Unknown,
+    /// How long a replaced client is told to stay away; each is told another time within +-50 %.
+    pub replaced_retry: Duration,
+    /// How much a replaying stream reads from the log at once. Its outbox takes a page beside what it
+    /// holds; the next is read when it holds less than a quarter of one.
+    pub page: PageSize,
 }
 
 /// Owns streams and decides everything about them.
 ///
-/// Everything in it is bounded by the number of streams, which the driver bounds: a stream has at
-/// most one entry in each register, one waiting flush, and three effects at its end.
+/// Everything in it is bounded by the number of streams and of their topics, which the driver
+/// bounds: a stream has at most one entry in each register, one waiting flush, one waiting read, and
+/// four effects at its end; a topic has at most one entry for each stream that listens to it.
 #[derive(Debug)]
 pub struct Shard {
     limits: Limits,
@@ -70,18 +65,24 @@ pub struct Shard {
     stalls: BTreeSet<(Time, Key)>,
     /// The streams whose end is written, by the time it was.
     drains: BTreeSet<(Time, Key)>,
+    listeners: Rosters<Topic>,
+    subjects: Rosters<Box<str>>,
+    /// What the last reading asked for.
+    asked: Vec<Subscription>,
     tally: Tally,
     outbox_bytes: usize,
     /// What the other shards hold, as the driver last said.
     elsewhere_bytes: usize,
     heartbeat: Frame,
+    epoch: Epoch,
+    random: fastrand::Rng,
     shutting_down: bool,
 }
 
 impl Shard {
-    /// Makes a shard without streams.
+    /// Makes a shard without streams, for the log of this epoch; `seed` is any random number.
     #[must_use]
-    pub fn new(limits: Limits, heartbeat: Frame) -> Self {
+    pub fn new(limits: Limits, heartbeat: Frame, epoch: Epoch, seed: u64) -> Self {
         Self {
             heartbeats: Wheel::new(limits.heartbeat_interval),
             limits,
@@ -89,10 +90,15 @@ impl Shard {
             effects: VecDeque::new(),
             stalls: BTreeSet::new(),
             drains: BTreeSet::new(),
+            listeners: Rosters::default(),
+            subjects: Rosters::default(),
+            asked: Vec::new(),
             tally: Tally::default(),
             outbox_bytes: 0,
             elsewhere_bytes: 0,
             heartbeat,
+            epoch,
+            random: fastrand::Rng::with_seed(seed),
             shutting_down: false,
         }
     }
@@ -103,57 +109,6 @@ impl Shard {
         self.streams.insert(token, request, Life::Opening(Kept::new(departed)))
     }
 
-    /// Takes the backend's answer, also when the client has left meanwhile.
-    ///
-    /// Gives the key that is now open or ending; the driver then attaches the client's socket.
-    pub fn answered(&mut self, key: Key, answer: Answer, now: Time) -> Option<Key> {
-        let Life::Opening(kept) = &self.streams.get(key)?.life else { return None };
-        match (answer, kept.departed) {
-            (Answer::Accepted { head, first, close, framing }, None) => {
-                self.open(key, Outbox::opening(framing, head, first), close, now);
-                return Some(key);
-            }
-            (Answer::Accepted { .. }, Some(reason @ CloseReason::ServerClosed)) => {
-                self.remove_and_tell(key, Loss::Shutdown, reason, false);
-            }
-            (Answer::Accepted { .. }, Some(reason)) => {
-                self.remove_and_tell(key, Loss::ClientLeft, reason, false);
-            }
-            (Answer::Unknown, _) => {
-                self.remove_and_tell(key, Loss::Refused, CloseReason::Error, false);
-            }
-            (Answer::Refused, _) => {
-                let stream = self.remove_and_count(key, Loss::Refused)?;
-                self.effects.push_back(Effect::Forget(stream.token));
-            }
-        }
-        None
-    }
-
-    fn open(&mut self, key: Key, mut outbox: Outbox, close: bool, now: Time) {
-        // The wheel may be late, and the newcomer must wait a whole interval from now.
-        self.beat_if_due(now);
-        let Some(stream) = self.streams.get_mut(key) else { return };
-        let Life::Opening(kept) = &mut stream.life else { return };
-        let kept = std::mem::replace(kept, Kept::new(None));
-        self.tally.opened += 1;
-        self.tally.events_accepted += outbox.events();
-        self.outbox_bytes -= kept.outbox.bytes();
-        kept.outbox.into_frames().for_each(|frame| {
-            outbox.push(frame);
-        });
-        let life = if close || kept.close {
-            outbox.push(Frame::last_chunk());
-            self.outbox_bytes += outbox.bytes();
-            Life::Ending { outbox }
-        } else {
-            self.outbox_bytes += outbox.bytes();
-            Life::Open { outbox, heartbeat: self.heartbeats.insert(key.slot() as u32) }
-        };
-        self.streams.enter(key, life);
-        self.queue_flush(key);
-    }
-
     /// Gives the next thing to do, oldest first.
     pub fn next_effect(&mut self) -> Option<Effect> {
         let effect = self.effects.pop_front();
@@ -161,6 +116,11 @@ impl Shard {
             Some(Effect::Flush(key)) => {
                 if let Some(outbox) = self.outbox_mut(*key) {
                     outbox.flush_queued = false;
+                }
+            }
+            Some(Effect::Read(key)) => {
+                if let Some(replay) = self.listening_mut(*key).and_then(|listening| listening.replay_mut()) {
+                    replay.read_queued = false;
                 }
             }
             None if self.effects.capacity() > EFFECTS_KEPT => self.effects = VecDeque::new(),
@@ -177,6 +137,26 @@ impl Shard {
 
     fn outbox_mut(&mut self, key: Key) -> Option<&mut Outbox> {
         self.streams.get_mut(key)?.outbox_mut()
+    }
+
+    /// Puts a frame into the outbox of a stream with a socket and sees to its writing.
+    ///
+    /// A frame of no bytes, the last chunk of an unframed stream, asks for a flush too: the end is
+    /// noticed when a write has left nothing.
+    fn push(&mut self, key: Key, frame: Frame) {
+        let Some(stream) = self.streams.get_mut(key) else { return };
+        let frame = stream.lead(frame);
+        let Some(outbox) = stream.outbox_mut() else { return };
+        self.outbox_bytes += outbox.push(frame);
+        if outbox.pace() == Pace::Flowing {
+            self.queue_flush(key);
+        }
+    }
+
+    /// Puts a topic's event, or one of the gateway's own, into the outbox of a stream with a socket.
+    fn deliver(&mut self, key: Key, frame: Frame) {
+        self.tally.events_accepted += u64::from(frame.events());
+        self.push(key, frame);
     }
 
     fn queue_flush(&mut self, key: Key) {

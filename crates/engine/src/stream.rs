@@ -20,11 +20,12 @@
 
 use sse_gateway_protocol::Token;
 use sse_gateway_protocol::callback::CloseReason;
-use sse_gateway_protocol::sse::Framing;
+use sse_gateway_protocol::sse::{Frame, Framing};
 
 use crate::Time;
 use crate::heartbeat::Place;
 use crate::outbox::Outbox;
+use crate::standing::{Listening, Standing};
 
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -37,9 +38,18 @@ pub(crate) struct Stream {
 #[derive(Debug)]
 pub(crate) enum Life {
     Opening(Kept),
-    Open { outbox: Outbox, heartbeat: Place },
-    Ending { outbox: Outbox },
-    Draining { since: Time },
+    /// With topics or the like it has a standing.
+    Open {
+        outbox: Outbox,
+        heartbeat: Place,
+        standing: Option<Box<Standing>>,
+    },
+    Ending {
+        outbox: Outbox,
+    },
+    Draining {
+        since: Time,
+    },
 }
 
 /// What waits for the backend's answer.
@@ -73,6 +83,35 @@ impl Stream {
             Life::Open { outbox, .. } | Life::Ending { outbox } => Some(outbox),
             Life::Opening(_) | Life::Draining { .. } => None,
         }
+    }
+
+    pub(crate) fn standing(&self) -> Option<&Standing> {
+        match &self.life {
+            Life::Open { standing, .. } => standing.as_deref(),
+            Life::Opening(_) | Life::Ending { .. } | Life::Draining { .. } => None,
+        }
+    }
+
+    pub(crate) fn standing_mut(&mut self) -> Option<&mut Standing> {
+        match &mut self.life {
+            Life::Open { standing, .. } => standing.as_deref_mut(),
+            Life::Opening(_) | Life::Ending { .. } | Life::Draining { .. } => None,
+        }
+    }
+
+    pub(crate) fn listening_mut(&mut self) -> Option<&mut Listening> {
+        self.standing_mut()?.listening.as_mut()
+    }
+
+    /// Puts what the client is to be told first into the frame, if it is the one to carry it.
+    pub(crate) fn lead(&mut self, frame: Frame) -> Frame {
+        let Life::Open { standing: place @ Some(_), .. } = &mut self.life else { return frame };
+        let Some(standing) = place else { return frame };
+        let frame = standing.lead(frame);
+        if standing.is_bare() {
+            *place = None;
+        }
+        frame
     }
 
     /// Gives what it holds for its client, also before there is a socket.

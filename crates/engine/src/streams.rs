@@ -90,6 +90,12 @@ impl Streams {
         self.slots.get_mut(key.slot()).filter(|stream| stream.generation == key.generation)
     }
 
+    /// Gives the stream in a slot that is known to be in use.
+    pub(crate) fn at_mut(&mut self, slot: u32) -> Option<(Key, &mut Stream)> {
+        let stream = self.slots.get_mut(slot as usize)?;
+        Some((Key { slot, generation: stream.generation }, stream))
+    }
+
     /// Moves a stream to another stage and gives the one it has left.
     pub(crate) fn enter(&mut self, key: Key, life: Life) -> Option<Life> {
         let stream = self.slots.get_mut(key.slot()).filter(|stream| stream.generation == key.generation)?;

@@ -5,7 +5,8 @@
 pub struct Tally {
     /// Streams that opened.
     pub opened: u64,
-    /// Events that senders were told are accepted or kept, and those of connect answers that opened.
+    /// Events that senders were told are accepted or kept, those of connect answers that opened, and
+    /// those of topics and the gateway's own when they were put into an outbox.
     /// Each is written or undelivered in the end.
     pub events_accepted: u64,
     /// Events whose last byte the kernel took.
@@ -20,6 +21,14 @@ pub struct Tally {
     pub cuts: [u64; 4],
     /// Events acknowledged but not delivered, by [`Loss`].
     pub undelivered: [u64; 4],
+    /// Topic events that were put into an outbox from pages; live ones are not among them.
+    pub replayed: u64,
+    /// Gaps that clients were told, by reason, in the order of [`Tally::GAPS`].
+    pub gaps: [u64; 4],
+    /// How often a live stream had no room and read from the log instead.
+    pub lags: u64,
+    /// Streams that ended because another took a topic over.
+    pub replaced: u64,
 }
 
 impl Tally {
@@ -27,16 +36,20 @@ impl Tally {
     pub const SENDS: [&'static str; 5] = ["ok", "buffered", "not_found", "too_large", "full"];
     /// Names the places of [`Tally::closes`].
     pub const CLOSES: [&'static str; 3] = ["client_closed", "server_closed", "error"];
+    /// Names the places of [`Tally::gaps`].
+    pub const GAPS: [&'static str; 4] = ["expired", "future", "epoch", "unknown"];
 
     pub(crate) fn lose(&mut self, loss: Loss, events: u64) {
         self.undelivered[loss as usize] += events;
     }
 }
 
-/// Why acknowledged events did not reach their client.
+/// Why events that were accepted did not reach their client. Topic events among them are not lost: the
+/// log retains them for a client that comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// The backend refused the connect, or its outcome is unknown.
+    /// The stream did not open: the backend refused the connect, its outcome is unknown, or there was
+    /// nothing left to hear.
     Refused,
     /// The client had left or vanished.
     ClientLeft,

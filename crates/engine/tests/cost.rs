@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-use sse_gateway_engine::{Answer, Attempt, Effect, Key, Limits, Sent, Shard, Time};
-use sse_gateway_protocol::Token;
+use sse_gateway_engine::log::PageSize;
+use sse_gateway_engine::{Accepted, Answer, Attempt, Effect, Key, Limits, Sent, Shard, Then, Time};
 use sse_gateway_protocol::send::Send;
 use sse_gateway_protocol::sse::{Encoder, Frame, Framing};
+use sse_gateway_protocol::{Epoch, Token};
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -23,14 +24,14 @@ const IDLE_STREAM_BYTES_MAX: usize = 160;
 /// The outbox of a stream that was idle, with its first frame; the frame's bytes are shared.
 const DELIVERY_ALLOCATIONS_MAX: u64 = 1;
 const DELIVERY_BYTES_MAX: u64 = 96;
-/// The frame's buffer and the count of those who share it, the list of events, and what undoes the
-/// escapes in the data: a buffer that grows three times, and the string.
+/// The buffer that the frame is written to and the bytes that are shared, the list of events, and what
+/// undoes the escapes in the data: a buffer that grows three times, and the string.
 const SEND_ALLOCATIONS_MAX: u64 = 7;
 
 #[test]
 fn a_delivery_and_an_idle_stream_cost_what_they_are_allowed_to() {
     let _counting = dhat::Profiler::builder().testing().build();
-    let mut shard = Shard::new(limits(), comment("heartbeat"));
+    let mut shard = Shard::new(limits(), comment("heartbeat"), Epoch::from_random(1), 1);
 
     let before = dhat::HeapStats::get().curr_bytes;
     let streams: Vec<(Token, Key)> = (0..STREAMS).map(|number| open(&mut shard, number)).collect();
@@ -70,6 +71,8 @@ fn limits() -> Limits {
         heartbeat_interval: HEARTBEAT,
         write_timeout: Duration::from_secs(30),
         drain_timeout: Duration::from_secs(5),
+        replaced_retry: Duration::from_secs(30),
+        page: PageSize { items_max: 256, bytes_max: 64 << 10 },
     }
 }
 
@@ -85,9 +88,15 @@ fn open(shard: &mut Shard, number: usize) -> (Token, Key) {
     random[8..].copy_from_slice(&(number as u64).to_be_bytes());
     let token = Token::from_random_bytes(random);
     let key = shard.connect(token, "x".repeat(REQUEST_BYTES).into());
-    let answer =
-        Answer::Accepted { head: comment("ok"), first: None, close: false, framing: Framing::Chunked };
-    shard.answered(key, answer, Time::default()).expect("it opens");
+    let accepted = Accepted {
+        head: comment("ok"),
+        first: None,
+        framing: Framing::Chunked,
+        then: Then::Stay,
+        retry_ms: None,
+        subject: None,
+    };
+    shard.answered(key, Answer::Accepted(accepted), Time::default()).expect("it opens");
     write_all(shard, Time::default());
     (token, key)
 }

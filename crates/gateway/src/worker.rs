@@ -11,8 +11,9 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use sse_gateway_engine::log::PageSize;
 use sse_gateway_engine::{Answer, Key, Limits, Sent};
 use sse_gateway_protocol::Token;
 use tokio::io::Interest;
@@ -30,6 +31,10 @@ use crate::shared::Shared;
 
 /// How many commands are taken before sockets get their turn.
 const COMMANDS_PER_TURN: usize = 256;
+/// How much of a topic's past a stream holds at once while it replays.
+const REPLAY_BYTES_MAX: usize = 64 << 10;
+/// How many events of it.
+const REPLAY_ITEMS_MAX: usize = 256;
 
 /// What the tasks of one thread share.
 pub(crate) struct Worker {
@@ -85,6 +90,8 @@ fn limits(shared: &Shared) -> Limits {
         heartbeat_interval: streams.heartbeat_interval,
         write_timeout: streams.write_timeout,
         drain_timeout: connect::DRAIN_TIMEOUT,
+        replaced_retry: Duration::from_millis(shared.config.topics.replaced_retry_ms),
+        page: PageSize { items_max: REPLAY_ITEMS_MAX, bytes_max: REPLAY_BYTES_MAX.min(streams.outbox_bytes_max) },
     }
 }
 

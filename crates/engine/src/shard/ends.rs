@@ -70,10 +70,12 @@ impl Shard {
     /// many streams nobody will be told about. No stream is left, and no effect comes of it.
     pub fn abandon(&mut self) -> usize {
         let mut untold = 0;
+        let decided = self.effects.len();
         for key in self.streams.keys() {
             let stream = self.remove_and_count(key, Loss::Shutdown);
             untold += usize::from(stream.is_some_and(|stream| stream.held().is_some()));
         }
+        self.effects.truncate(decided);
         untold
     }
 
@@ -91,11 +93,12 @@ impl Shard {
     /// Ends an open stream after what its outbox holds.
     pub(super) fn end(&mut self, key: Key) {
         let Some(stream) = self.streams.get_mut(key) else { return };
-        let Life::Open { outbox, heartbeat } = &mut stream.life else { return };
-        let place = *heartbeat;
+        let Life::Open { outbox, heartbeat, standing } = &mut stream.life else { return };
+        let (place, standing) = (*heartbeat, standing.take());
         let outbox = std::mem::replace(outbox, Outbox::new(Framing::Chunked));
         self.streams.enter(key, Life::Ending { outbox });
         self.leave_wheel(place);
+        self.leave_lists(key, standing);
         self.push(key, Frame::last_chunk());
     }
 
@@ -130,13 +133,16 @@ impl Shard {
 
     /// Takes a stream out of the map and out of everything that points to it.
     pub(super) fn remove(&mut self, key: Key) -> Option<Stream> {
-        let stream = self.streams.remove(key)?;
+        let mut stream = self.streams.remove(key)?;
         self.outbox_bytes -= stream.held().map_or(0, Outbox::bytes);
         if let Some(Pace::Blocked { progress }) = stream.outbox().map(Outbox::pace) {
             self.stalls.remove(&(progress, key));
         }
-        match &stream.life {
-            Life::Open { heartbeat, .. } => self.leave_wheel(*heartbeat),
+        match &mut stream.life {
+            Life::Open { heartbeat, standing, .. } => {
+                self.leave_wheel(*heartbeat);
+                self.leave_lists(key, standing.take());
+            }
             Life::Draining { since } => {
                 self.drains.remove(&(*since, key));
             }

@@ -5,7 +5,6 @@ use sse_gateway_protocol::sse::Frame;
 
 use super::Shard;
 use crate::Key;
-use crate::outbox::Pace;
 use crate::stream::{Kept, Life};
 use crate::tally::Cut;
 
@@ -91,8 +90,7 @@ impl Shard {
             if past_total || !kept.outbox.has_room(frame, self.limits.outbox_bytes_max) {
                 return Sent::Full;
             }
-            self.outbox_bytes += kept.outbox.cost(frame);
-            kept.outbox.push(frame.clone());
+            self.outbox_bytes += kept.outbox.push(frame.clone());
         }
         kept.close = close;
         Sent::Buffered
@@ -104,21 +102,6 @@ impl Shard {
         }
         if close {
             self.end(key);
-        }
-    }
-
-    /// Puts a frame into the outbox of a stream with a socket and sees to its writing.
-    ///
-    /// A frame of no bytes, the last chunk of an unframed stream, asks for a flush too: the end is
-    /// noticed when a write has left nothing.
-    pub(super) fn push(&mut self, key: Key, frame: Frame) {
-        let Some(outbox) = self.outbox_mut(key) else { return };
-        let before = outbox.bytes();
-        outbox.push(frame);
-        let (pace, added) = (outbox.pace(), outbox.bytes() - before);
-        self.outbox_bytes += added;
-        if pace == Pace::Flowing {
-            self.queue_flush(key);
         }
     }
 }

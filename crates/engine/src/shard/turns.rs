@@ -41,6 +41,7 @@ impl Shard {
             // More was pending than one write takes: it waits for its next turn.
             self.queue_flush(key);
         }
+        self.ask_for_page(key);
     }
 
     fn end_if_ending(&mut self, key: Key, now: Time) {

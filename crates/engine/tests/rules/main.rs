@@ -1,17 +1,27 @@
-//! The rules of a stream in virtual time: one file per topic of the protocol's first part.
+//! The rules of a stream in virtual time: one file per matter.
 //!
 //! Each test drives a shard through [`world::World`], a driver whose sockets take as many bytes as
-//! the test says. A new rule gets its test beside the others of its topic; `model` checks all rules
+//! the test says. A new rule gets its test beside the others of its matter; `model` checks all rules
 //! at once on random commands.
 
 mod bounds;
+mod changing;
+mod closing;
+mod completion;
 mod counts;
+mod cursor_events;
 mod disconnects;
 mod ending;
+mod gaps;
 mod heartbeats;
+mod lagging;
+mod leaving;
 mod model;
 mod opening;
 mod races;
+mod replacing;
+mod replay;
+mod retry;
 mod sending;
 mod shutdown;
 mod slow_readers;

@@ -12,11 +12,13 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use sse_gateway_engine::{Answer, Attempt, Census, Cut, Effect, Key, Limits, Sent, Shard, Time};
+use sse_gateway_engine::{
+    Accepted, Answer, Attempt, Census, Cut, Effect, Key, Limits, Sent, Shard, Then, Time,
+};
 use sse_gateway_protocol::Token;
 use sse_gateway_protocol::sse::{Encoder, Frame, Framing};
 
-use crate::world::{HEAD, heartbeat, request};
+use crate::world::{HEAD, epoch, heartbeat, limits, opening, request};
 
 const BEAT: &str = ": heartbeat\n\n";
 
@@ -94,9 +96,10 @@ impl Pair {
             heartbeat_interval: Duration::from_secs(15),
             write_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(5),
+            ..limits()
         };
         Self {
-            shard: Shard::new(limits.clone(), heartbeat()),
+            shard: Shard::new(limits.clone(), heartbeat(), epoch(), 1),
             naive: Naive::new(limits),
             now: Time::default() + Duration::from_secs(77),
             keys: Vec::new(),
@@ -180,12 +183,11 @@ impl Pair {
         let answer = match *outcome {
             Outcome::Refused => Answer::Refused,
             Outcome::Unknown => Answer::Unknown,
-            Outcome::Accepted { first, close, framed } => Answer::Accepted {
-                head: Frame::verbatim(HEAD.as_bytes().into()),
-                first: first.map(|bytes| encode(&[bytes])),
-                close,
+            Outcome::Accepted { first, close, framed } => Answer::Accepted(Accepted {
+                then: if close { Then::End } else { Then::Stay },
                 framing: if framed { Framing::Chunked } else { Framing::Unframed },
-            },
+                ..opening(first.map(|bytes| encode(&[bytes])))
+            }),
         };
         let opened = self.shard.answered(self.keys[who], answer, self.now).is_some();
         assert_eq!(opened, self.naive.answered(who, outcome, HEAD, self.micros()));
@@ -230,6 +232,9 @@ impl Pair {
             Effect::Release(key) => (self.by_key[&key], Told::Release),
             Effect::Cut(key) => (self.by_key[&key], Told::Cut),
             Effect::Forget(token) => (self.by_token[&token], Told::Forget),
+            Effect::Read(_) | Effect::Lag { .. } | Effect::Leave { .. } => {
+                panic!("nobody listens: {effect:?}")
+            }
             Effect::Disconnect { token, reason, opened, request: stored } => {
                 let who = self.by_token[&token];
                 assert_eq!(stored, request(who as u64));

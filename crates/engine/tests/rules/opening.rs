@@ -1,10 +1,10 @@
 //! Protocol 1.1: from the GET to the first bytes.
 
-use sse_gateway_engine::{Answer, Attempt, Sent};
+use sse_gateway_engine::{Accepted, Answer, Attempt, Sent};
 use sse_gateway_protocol::callback::CloseReason;
 use sse_gateway_protocol::sse::Framing;
 
-use crate::world::{Client, HEAD, LAST_CHUNK, World, accepted, event, head};
+use crate::world::{Client, HEAD, LAST_CHUNK, World, accepted, event, opening};
 
 fn payload_after(world: &World, client: Client) -> String {
     world.payload(client).0
@@ -127,8 +127,8 @@ fn an_unframed_stream_gets_the_payload_alone_and_ends_without_a_last_chunk() {
     let mut world = World::new();
     let client = world.connect();
     world.send(client, "kept");
-    let answer = Answer::Accepted { head: head(), first: None, close: false, framing: Framing::Unframed };
-    world.answer(client, answer);
+    let unframed = Accepted { framing: Framing::Unframed, ..opening(None) };
+    world.answer(client, Answer::Accepted(unframed));
     world.settle();
     world.send(client, "live");
     world.settle();

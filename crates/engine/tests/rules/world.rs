@@ -1,15 +1,22 @@
-//! A driver without sockets: carries effects out, on wires that take what a test lets them take.
+//! A driver without sockets: carries effects out, on wires that take what a test lets them take, with
+//! a log whose offers wait until the test lets them in.
 
-use std::collections::HashMap;
+mod log;
+
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use sse_gateway_engine::{Answer, Attempt, Effect, Key, Limits, Sent, Shard, Time};
-use sse_gateway_protocol::Token;
+use sse_gateway_engine::log::{Log, Offer, PageSize, TopicId};
+use sse_gateway_engine::{Accepted, Answer, Attempt, Effect, Key, Limits, Sent, Shard, Then, Time};
 use sse_gateway_protocol::callback::CloseReason;
 use sse_gateway_protocol::sse::{Encoder, Frame, Framing};
+use sse_gateway_protocol::{Epoch, Token};
+
+pub(crate) use log::{exclusive, now, position, start, wishes};
 
 pub(crate) const HEAD: &str = "HTTP/1.1 200 OK\r\n\r\n6\r\n: ok\n\n\r\n";
 pub(crate) const LAST_CHUNK: &str = "0\r\n\r\n";
+pub(crate) const EPOCH: &str = "life1";
 
 /// Bounds that are small enough to be reached by hand.
 pub(crate) fn limits() -> Limits {
@@ -19,6 +26,8 @@ pub(crate) fn limits() -> Limits {
         heartbeat_interval: Duration::from_secs(15),
         write_timeout: Duration::from_secs(30),
         drain_timeout: Duration::from_secs(5),
+        replaced_retry: Duration::from_secs(30),
+        page: PageSize { items_max: 3, bytes_max: 400 },
     }
 }
 
@@ -53,7 +62,15 @@ pub(crate) struct World {
     pub(crate) now: Time,
     pub(crate) told: Vec<Told>,
     pub(crate) forgotten: Vec<Token>,
+    pub(crate) log: Log,
+    /// Whether what is staged stays so.
+    pub(crate) disk_is_slow: bool,
+    /// What the log has offered and the shard has not applied.
+    pub(crate) inbox: VecDeque<Offer>,
+    /// Who has left which topics, and whether it was live.
+    pub(crate) left: Vec<(Key, Vec<TopicId>, bool)>,
     wires: HashMap<Key, Wire>,
+    page: PageSize,
     connects: u64,
 }
 
@@ -64,10 +81,15 @@ impl World {
 
     pub(crate) fn with(limits: Limits) -> Self {
         Self {
-            shard: Shard::new(limits, heartbeat()),
+            page: limits.page,
+            shard: Shard::new(limits, heartbeat(), epoch(), 1),
             now: Time::default() + Duration::from_secs(1_000),
             told: Vec::new(),
             forgotten: Vec::new(),
+            log: log::new_log(),
+            disk_is_slow: false,
+            inbox: VecDeque::new(),
+            left: Vec::new(),
             wires: HashMap::new(),
             connects: 0,
         }
@@ -138,15 +160,21 @@ impl World {
         self.settle();
     }
 
-    /// Carries out everything that waits.
+    /// Applies and carries out everything that waits.
     pub(crate) fn settle(&mut self) {
+        self.apply_offers();
+        self.carry_out_effects();
+    }
+
+    pub(crate) fn carry_out_effects(&mut self) {
         while let Some(effect) = self.shard.next_effect() {
             self.carry_out(effect);
         }
     }
 
-    fn carry_out(&mut self, effect: Effect) {
+    pub(crate) fn carry_out(&mut self, effect: Effect) {
         match effect {
+            Effect::Read(_) | Effect::Lag { .. } | Effect::Leave { .. } => self.carry_out_at_log(effect),
             Effect::Flush(key) => self.write(key),
             Effect::ShutDownWrite(key) => self.end_wire(key, WireEnd::WriteShutDown),
             Effect::Release(key) => self.end_wire(key, WireEnd::Released),
@@ -247,5 +275,21 @@ pub(crate) fn head() -> Frame {
 }
 
 pub(crate) fn accepted(first: Option<Frame>, close: bool) -> Answer {
-    Answer::Accepted { head: head(), first, close, framing: Framing::Chunked }
+    Answer::Accepted(Accepted { then: if close { Then::End } else { Then::Stay }, ..opening(first) })
+}
+
+/// What a stream opens with that stays.
+pub(crate) fn opening(first: Option<Frame>) -> Accepted {
+    Accepted {
+        head: head(),
+        first,
+        framing: Framing::Chunked,
+        then: Then::Stay,
+        retry_ms: None,
+        subject: None,
+    }
+}
+
+pub(crate) fn epoch() -> Epoch {
+    Epoch::parse(EPOCH).expect("an epoch")
 }

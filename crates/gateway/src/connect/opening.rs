@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use http::Version;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use sse_gateway_engine::{Answer, Key};
+use sse_gateway_engine::{Accepted, Answer, Key, Then};
 use sse_gateway_protocol::Token;
 use sse_gateway_protocol::callback::{Callback, ConnectAnswer};
 use sse_gateway_protocol::code::Code;
@@ -152,12 +152,14 @@ impl Opening {
     }
 
     async fn accept(self, answer: ConnectAnswer) {
-        let answer = Answer::Accepted {
+        let answer = Answer::Accepted(Accepted {
             head: head::frame(self.framing, &self.cors),
             first: answer.event.map(|event| encode(event.name.as_deref(), &event.data)),
-            close: answer.close,
             framing: self.framing,
-        };
+            then: if answer.close { Then::End } else { Then::Stay },
+            retry_ms: answer.retry_ms,
+            subject: answer.subject,
+        });
         let taken = tokio::time::timeout(HANDOFF_TIMEOUT, self.handoff.take()).await;
         let opened = match taken {
             Ok(Ok(taken)) => self.worker.open(self.key, answer, taken),

@@ -9,7 +9,7 @@ use std::time::Instant;
 use rustix::event::epoll::{self, EventFlags};
 use rustix::io::Errno;
 use sse_gateway_engine::{Answer, Attempt, Cut, Effect, Key, Limits, Sent, Shard, Time};
-use sse_gateway_protocol::Token;
+use sse_gateway_protocol::{Epoch, Token};
 use sse_gateway_protocol::callback::CloseReason;
 use sse_gateway_protocol::sse::{Encoder, Frame};
 
@@ -62,10 +62,11 @@ pub(crate) enum Turn {
 
 impl Driver {
     pub(crate) fn new(limits: Limits, origin: Instant) -> io::Result<Self> {
+        let (_, random) = uuid::Uuid::new_v4().as_u64_pair();
         let mut heartbeat = Encoder::for_payload(16);
         heartbeat.comment("heartbeat");
         Ok(Self {
-            engine: Shard::new(limits, heartbeat.finish()),
+            engine: Shard::new(limits, heartbeat.finish(), Epoch::from_random(random), random),
             sockets: Sockets::new()?,
             events: Vec::with_capacity(EVENTS_PER_TURN),
             unread: Vec::new(),
@@ -203,6 +204,8 @@ impl Driver {
                 self.ended.push(Ended::Disconnected(Disconnect { token, reason, opened, request }));
             }
             Effect::Forget(_) => self.ended.push(Ended::Forgotten),
+            // Without a log no stream listens to anything.
+            Effect::Read(_) | Effect::Lag { .. } | Effect::Leave { .. } => {}
         }
         true
     }

@@ -1,0 +1,100 @@
+//! Streams that are told to go, with `connection_close` and the end.
+
+use std::time::Duration;
+
+use sse_gateway_protocol::control::connection_close;
+use sse_gateway_protocol::sse::Frame;
+use sse_gateway_protocol::{Seq, Token};
+
+use super::Shard;
+use crate::Key;
+use crate::log::TopicId;
+use crate::stream::{Kept, Life};
+
+/// What a client is told when another stream has taken its topic over.
+const REPLACED: &str = "replaced";
+
+impl Shard {
+    /// Finds a stream that is open for senders.
+    #[must_use]
+    pub fn is_open(&self, token: &Token) -> Option<Key> {
+        let key = self.streams.find(token)?;
+        matches!(self.streams.get(key)?.life, Life::Open { .. }).then_some(key)
+    }
+
+    /// Counts the topics of a stream.
+    #[must_use]
+    pub fn topics(&self, key: Key) -> usize {
+        self.listening(key).map_or(0, |listening| listening.topics.len())
+    }
+
+    /// Closes a stream with a reason, after what it holds; while it is opening, after what was kept.
+    ///
+    /// False when no stream has this token, or it has ended for senders.
+    pub fn close(&mut self, token: &Token, reason: &str) -> bool {
+        let Some(key) = self.streams.find(token) else { return false };
+        let Some(stream) = self.streams.get_mut(key) else { return false };
+        let frame = connection_close(reason, None, None);
+        match &mut stream.life {
+            Life::Opening(Kept { outbox, close, .. }) if !*close => {
+                *close = true;
+                self.tally.events_accepted += u64::from(frame.events());
+                self.outbox_bytes += outbox.push(frame);
+                true
+            }
+            Life::Open { .. } => {
+                self.close_open(key, frame);
+                true
+            }
+            Life::Opening(_) | Life::Ending { .. } | Life::Draining { .. } => false,
+        }
+    }
+
+    /// Closes every open stream of a subject with a reason; gives how many that were. Streams that
+    /// are opening belong to nobody yet.
+    pub fn close_subject(&mut self, subject: &str, reason: &str) -> usize {
+        let Some(list) = self.subjects.find(subject) else { return 0 };
+        let frame = connection_close(reason, None, None);
+        let seats = self.subjects.seats(list).to_vec();
+        for seat in &seats {
+            if let Some(key) = self.streams.key_of_slot(seat.slot) {
+                self.close_open(key, frame.clone());
+            }
+        }
+        seats.len()
+    }
+
+    pub(super) fn closed(&mut self, topic: TopicId, at: Seq, reason: &str) {
+        let frame = connection_close(reason, None, None);
+        for key in self.listeners_before(topic, at) {
+            self.close_open(key, frame.clone());
+        }
+    }
+
+    pub(super) fn replaced(&mut self, topic: TopicId, at: Seq) {
+        for key in self.listeners_before(topic, at) {
+            let retry_ms = self.jittered(self.limits.replaced_retry);
+            self.tally.replaced += 1;
+            self.close_open(key, connection_close(REPLACED, None, Some(retry_ms)));
+        }
+    }
+
+    /// Gives the streams that have listened to a topic since before a number.
+    fn listeners_before(&self, topic: TopicId, at: Seq) -> Vec<Key> {
+        let Some(list) = self.listeners.find(&topic) else { return Vec::new() };
+        let keys = self.listeners.seats(list).iter().filter_map(|seat| self.streams.key_of_slot(seat.slot));
+        keys.filter(|key| self.listening(*key).is_some_and(|listening| listening.since < at)).collect()
+    }
+
+    fn close_open(&mut self, key: Key, frame: Frame) {
+        self.deliver(key, frame);
+        self.end(key);
+    }
+
+    /// Gives a time within +-50 %, in milliseconds: those who were sent away at once do not come back
+    /// at once.
+    fn jittered(&mut self, time: Duration) -> u64 {
+        let half = u64::try_from(time.as_millis()).unwrap_or(u64::MAX) / 2;
+        half + self.random.u64(0..=2 * half)
+    }
+}

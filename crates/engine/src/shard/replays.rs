@@ -1,0 +1,181 @@
+//! A stream that has missed something reads it from the log, page by page, as its client takes it.
+
+use sse_gateway_protocol::control::{self, GapReason};
+use sse_gateway_protocol::{Position, Seq};
+
+use super::Shard;
+use crate::Key;
+use crate::effect::Effect;
+use crate::log::{Completion, Item, Page, Reading, Start, Subscription};
+use crate::standing::{Listening, Mode, Opening, Replay};
+use crate::stream::Life;
+
+/// The next page is read when the outbox holds less than this part of one.
+const PAGE_PARTS: usize = 4;
+
+impl Shard {
+    /// A stream that opens begins to listen.
+    pub(super) fn listen(&mut self, key: Key, start: Start) {
+        let topics = start.topics.iter().enumerate();
+        let topics: Vec<_> =
+            topics.map(|(nth, subscription)| self.enter_topic(key, nth, subscription)).collect();
+        if topics.is_empty() {
+            return;
+        }
+        let opening = Opening { gap: start.gap, asked: start.asked };
+        let replay = Replay { opening: Some(opening), placed: false, read_queued: false };
+        let mode = Mode::Replaying(Box::new(replay));
+        let listening = Listening { since: start.since, cursor: start.cursor, topics, mode };
+        self.set_listening(key, listening);
+        self.ask_for_page(key);
+    }
+
+    pub(super) fn set_listening(&mut self, key: Key, listening: Listening) {
+        if let Some(Life::Open { standing, .. }) = self.streams.get_mut(key).map(|stream| &mut stream.life) {
+            standing.get_or_insert_default().listening = Some(listening);
+        }
+    }
+
+    /// Queues a read for a replaying stream whose outbox has run low.
+    pub(super) fn ask_for_page(&mut self, key: Key) {
+        let Some(stream) = self.streams.get_mut(key) else { return };
+        let Life::Open { outbox, standing: Some(standing), .. } = &mut stream.life else { return };
+        let low = outbox.bytes() <= self.limits.page.bytes_max / PAGE_PARTS;
+        if low
+            && let Some(replay) = standing.listening.as_mut().and_then(Listening::replay_mut)
+            && !std::mem::replace(&mut replay.read_queued, true)
+        {
+            self.effects.push_back(Effect::Read(key));
+        }
+    }
+
+    /// Gives what a replaying stream has and wants, for the log; `None` when there is no such stream
+    /// any more. The page that the log gives goes to [`replay`](Shard::replay), before anything else
+    /// happens to the shard.
+    pub fn reading(&mut self, key: Key) -> Option<Reading<'_>> {
+        let listening = self.streams.get(key)?.standing()?.listening.as_ref()?;
+        if listening.is_live() {
+            return None;
+        }
+        let (since, cursor) = (listening.since, listening.cursor);
+        self.asked.clear();
+        self.asked.extend(listening.topics.iter().map(|heard| {
+            let topic = self.listeners.name(heard.place.list);
+            Subscription { topic: topic.id, name: topic.name.clone(), after: heard.after }
+        }));
+        Some(Reading { since, cursor, topics: &self.asked })
+    }
+
+    /// Takes a page of the log: a gap, if there is one, what comes next, and maybe the head.
+    pub fn replay(&mut self, key: Key, page: Page) {
+        if self.listening(key).is_none_or(Listening::is_live) {
+            return;
+        }
+        self.tell_gap(key, &page);
+        for item in page.items {
+            match item {
+                Item::Event { seq, frame } => {
+                    self.advance(key, seq);
+                    self.tally.replayed += 1;
+                    self.deliver(key, frame);
+                }
+                Item::Completed { topic, completion } => {
+                    if let Some(nth) = self.nth(key, topic) {
+                        self.complete_replaying(key, nth, &completion);
+                    }
+                }
+            }
+        }
+        match page.live_from {
+            Some(head) => self.go_live(key, head),
+            None => self.ask_for_page(key),
+        }
+    }
+
+    /// What it gets next carries an id, which the client can resume from.
+    fn advance(&mut self, key: Key, seq: Seq) {
+        let Some(listening) = self.listening_mut(key) else { return };
+        listening.cursor = listening.cursor.max(seq);
+        if let Some(replay) = listening.replay_mut() {
+            replay.placed = true;
+        }
+    }
+
+    fn complete_replaying(&mut self, key: Key, nth: usize, completion: &Completion) {
+        self.advance(key, completion.seq);
+        let Some(heard) = self.listening(key).and_then(|listening| listening.topics.get(nth)) else { return };
+        let ending = self.ending(heard.place.list, completion);
+        self.complete(key, nth, &ending);
+    }
+
+    /// Says once for all that was lost what the client must know.
+    fn tell_gap(&mut self, key: Key, page: &Page) {
+        let Some(listening) = self.streams.get_mut(key).and_then(|stream| stream.listening_mut()) else {
+            return;
+        };
+        let own = Position { epoch: self.epoch.clone(), seq: listening.cursor };
+        let to = match page.items.first() {
+            Some(first) => number_of(first) - 1,
+            None => listening.caught_up_at(page.live_from.unwrap_or_default()),
+        };
+        let mut dropped = Vec::new();
+        for heard in &mut listening.topics {
+            let topic = self.listeners.name(heard.place.list);
+            if let Some((_, through)) = page.dropped.iter().find(|(id, _)| *id == topic.id) {
+                heard.after = heard.after.max(*through);
+                dropped.push(topic.name.clone());
+            }
+        }
+        let Some(replay) = listening.replay_mut() else { return };
+        let (lost, asked) = match replay.opening.take() {
+            Some(Opening { gap, asked }) => (gap, asked),
+            None => (None, Some(own.to_string().into())),
+        };
+        if lost.is_none() && dropped.is_empty() {
+            return;
+        }
+        replay.placed = false;
+        if lost.is_some() {
+            let names =
+                listening.topics.iter().map(|heard| self.listeners.name(heard.place.list).name.clone());
+            dropped = names.collect();
+        }
+        let reason = lost.unwrap_or(GapReason::Expired);
+        self.tally.gaps[reason as usize] += 1;
+        self.deliver(key, control::gap(reason, &dropped, asked.as_deref(), (&self.epoch, to)));
+    }
+
+    /// Everything up to the head is in its outbox: what comes next is offered.
+    fn go_live(&mut self, key: Key, head: Seq) {
+        let Some(listening) = self.listening_mut(key) else { return };
+        let at = listening.caught_up_at(head);
+        let mode = std::mem::replace(&mut listening.mode, Mode::Live);
+        if matches!(mode, Mode::Replaying(replay) if !replay.placed) {
+            self.place_at(key, at);
+        } else {
+            listening.cursor = at;
+        }
+    }
+
+    /// Tells the client where it stands, before an event does.
+    pub(super) fn place_at(&mut self, key: Key, seq: Seq) {
+        self.advance(key, seq);
+        self.deliver(key, control::cursor((&self.epoch, seq)));
+    }
+
+    /// A live stream reads pages again, from where it stands; the log counts it out until then.
+    pub(super) fn replay_again(&mut self, key: Key) {
+        let Some(listening) = self.listening_mut(key) else { return };
+        listening.mode = Mode::Replaying(Replay::again());
+        let Some(listening) = self.listening(key) else { return };
+        let lag = Effect::Lag { since: listening.since, topics: self.topic_ids(listening) };
+        self.effects.push_back(lag);
+    }
+}
+
+fn number_of(item: &Item) -> Seq {
+    match item {
+        Item::Event { seq, .. } => *seq,
+        Item::Completed { completion, .. } => completion.seq,
+    }
+}

@@ -1,0 +1,157 @@
+//! Protocol 2.3: an open stream listens to other topics, in order with publishes.
+
+use sse_gateway_engine::Effect;
+use sse_gateway_protocol::callback::{CloseReason, From};
+
+use crate::world::{World, exclusive, now, start};
+
+#[test]
+fn an_added_topic_is_heard_from_the_change_on() {
+    let mut world = World::new();
+    let client = world.open_on(&now(&["t"]), None);
+    world.publish("u", &["before"]);
+    world.change(client, &now(&["u"]), &[]);
+    world.publish("u", &["after"]);
+    world.publish("t", &["too"]);
+    world.settle();
+    assert_eq!(world.heard(client), ["cursor@1", "cursor@3", "after@4", "too@5"]);
+}
+
+#[test]
+fn what_was_offered_before_a_change_is_heard_before_its_cursor() {
+    let mut world = World::new();
+    let client = world.open_on(&now(&["t"]), None);
+    world.publish("t", &["a"]);
+    world.change(client, &now(&["u"]), &[]);
+    world.publish("t", &["b"]);
+    world.settle();
+    assert_eq!(world.heard(client), ["cursor@1", "a@2", "cursor@3", "b@4"]);
+}
+
+#[test]
+fn a_stream_without_topics_becomes_one_with() {
+    let mut world = World::new();
+    let client = world.open();
+    let at = world.change(client, &now(&["t"]), &[]);
+    world.settle();
+    world.publish("t", &["a"]);
+    world.settle();
+    assert_eq!(world.heard(client), [format!("cursor@{at}"), "a@2".into()]);
+    assert_eq!((world.shard.topics(client.key), world.receivers("t")), (1, 1));
+}
+
+#[test]
+fn a_removed_topic_is_not_heard_from_the_change_on() {
+    let mut world = World::new();
+    let client = world.open_on(&now(&["t", "u"]), None);
+    world.publish("t", &["before"]);
+    world.change(client, &[], &["t"]);
+    world.publish("t", &["after"]);
+    world.publish("u", &["on"]);
+    world.settle();
+    assert_eq!(world.heard(client), ["cursor@1", "before@2", "on@5"]);
+    assert_eq!((world.receivers("t"), world.receivers("u")), (0, 1));
+}
+
+#[test]
+fn a_stream_whose_topics_are_all_removed_stays_open_for_sends() {
+    let mut world = World::new();
+    let client = world.open_on(&now(&["t", "u"]), None);
+    world.change(client, &[], &["t", "u"]);
+    world.complete("t", &[], "done");
+    world.settle();
+    world.send(client, "on");
+    world.settle();
+    assert_eq!(world.heard(client), ["cursor@1", "on"]);
+    world.shard.client_left(client.key);
+    world.settle();
+    assert_eq!(world.times_left(client.key), [1, 1], "each once, and not again at its end");
+}
+
+#[test]
+fn a_topic_can_be_exchanged_for_another_at_once() {
+    let mut world = World::new();
+    let client = world.open_on(&now(&["t"]), None);
+    world.change(client, &now(&["u"]), &["t"]);
+    world.publish("t", &["old"]);
+    world.publish("u", &["new"]);
+    world.settle();
+    assert_eq!(world.heard(client), ["cursor@1", "cursor@2", "new@4"]);
+}
+
+#[test]
+fn a_replaying_stream_takes_a_new_topic_without_a_cursor_event() {
+    let mut world = World::new();
+    for number in 1..=8 {
+        world.publish("t", &[&number.to_string()]);
+    }
+    let client = world.connect();
+    world.listen(client, &start(&["t"]), None);
+    let first = world.shard.next_effect().expect("a read");
+    world.carry_out(first);
+    world.change(client, &now(&["u"]), &[]);
+    world.publish("u", &["u"]);
+    world.settle();
+    let expected = ["1@1", "2@2", "3@3", "4@4", "5@5", "6@6", "7@7", "8@8", "u@11"];
+    assert_eq!(world.heard(client), expected);
+}
+
+#[test]
+fn a_page_does_not_run_ahead_of_a_change_that_waits_in_the_inbox() {
+    let mut world = World::new();
+    let client = world.connect();
+    world.listen(client, &start(&["t"]), None);
+    world.change(client, &now(&["u"]), &[]);
+    world.publish("u", &["first"]);
+    world.publish("t", &["second"]);
+    world.carry_out_effects();
+    world.settle();
+    let heard = world.heard(client);
+    assert!(heard.ends_with(&["first@3".into(), "second@4".into()]), "{heard:?}");
+}
+
+#[test]
+fn a_change_for_a_stream_that_is_gone_is_undone_at_the_log() {
+    let mut world = World::new();
+    let client = world.open_on(&now(&["t"]), None);
+    world.change(client, &now(&["u", "v"]), &[]);
+    world.shard.client_left(client.key);
+    world.settle();
+    assert_eq!(["t", "u", "v"].map(|topic| world.receivers(topic)), [0, 0, 0]);
+}
+
+#[test]
+fn a_topic_that_is_added_again_is_counted_once() {
+    let mut world = World::new();
+    let client = world.open_on(&exclusive("t", From::Now), None);
+    world.change(client, &now(&["t"]), &[]);
+    world.publish("t", &["a"]);
+    world.settle();
+    assert_eq!((world.heard(client).last().map(String::as_str), world.receivers("t")), (Some("a@3"), 1));
+    let other = world.open_on(&now(&["t"]), None);
+    assert_eq!(world.told, [(client.token, CloseReason::ServerClosed, true)], "it still held the topic");
+    assert_eq!(world.heard(other), ["cursor@4"]);
+}
+
+#[test]
+fn a_changed_stream_is_replaced_on_its_new_topic() {
+    let mut world = World::new();
+    let client = world.open_on(&now(&["t"]), None);
+    world.change(client, &exclusive("u", From::Now), &[]);
+    world.settle();
+    world.open_on(&exclusive("u", From::Now), None);
+    assert_eq!(world.heard(client).last().map(String::as_str), Some("end"));
+    assert_eq!((world.receivers("t"), world.receivers("u")), (0, 1));
+}
+
+#[test]
+fn a_change_with_additions_reads_once_and_is_no_lag() {
+    let mut world = World::new();
+    let client = world.open_on(&now(&["t"]), None);
+    world.change(client, &now(&["u", "v"]), &[]);
+    world.apply_offers();
+    let effects: Vec<Effect> = std::iter::from_fn(|| world.shard.next_effect()).collect();
+    assert!(matches!(effects[0], Effect::Lag { ref topics, .. } if topics.len() == 1));
+    assert_eq!(effects[1..], [Effect::Flush(client.key), Effect::Read(client.key)]);
+    assert_eq!(world.shard.tally().lags, 0);
+}
