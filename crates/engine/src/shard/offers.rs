@@ -37,6 +37,8 @@ impl Shard {
         let Some(list) = self.listeners.find(&entry.topic) else { return };
         if !entry.events.is_empty() {
             let seats = self.listeners.lend(list);
+            // Most get a flush, and a queue that grows step by step is copied at each.
+            self.effects.reserve(seats.len());
             seats.iter().for_each(|seat| self.offer(*seat, &entry.events));
             self.listeners.give_back(list, seats);
         }
