@@ -1,5 +1,6 @@
 //! The rules of a shard's streams: who may send, what is kept, what each hears, how it ends.
 
+mod changes;
 mod closes;
 mod ends;
 mod membership;

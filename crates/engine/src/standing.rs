@@ -1,13 +1,14 @@
 //! What a stream has that one of the original gateway has not; those have none of it and pay nothing.
 
 use std::borrow::Borrow;
+use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 
 use sse_gateway_protocol::control::GapReason;
 use sse_gateway_protocol::sse::Frame;
 use sse_gateway_protocol::{Seq, TopicName};
 
-use crate::log::TopicId;
+use crate::log::{Subscription, TopicId};
 use crate::rosters::Place;
 
 /// Topics, a subject, and what the connect answer said about coming back.
@@ -64,6 +65,26 @@ pub(crate) struct Replay {
     pub(crate) placed: bool,
     /// Whether a read of this stream waits among the effects; one does at most.
     pub(crate) read_queued: bool,
+    /// What the log has offered since and comes after what is still to be read, in order.
+    pub(crate) later: VecDeque<Later>,
+}
+
+/// What a live stream would have had at once. A replaying one gets to it when it has read all before,
+/// so a slow reader hears the same as a fast one.
+#[derive(Debug)]
+pub(crate) enum Later {
+    /// It is told to go.
+    Ends { at: Seq, close: Frame },
+    /// It listens to other topics.
+    Changes(Change),
+}
+
+/// Other topics for a stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub(crate) at: Seq,
+    pub(crate) add: Vec<Subscription>,
+    pub(crate) remove: Vec<TopicId>,
 }
 
 /// How the client's cursor was taken.
@@ -98,6 +119,13 @@ impl Listening {
         matches!(self.mode, Mode::Live)
     }
 
+    pub(crate) fn replay(&self) -> Option<&Replay> {
+        match &self.mode {
+            Mode::Replaying(replay) => Some(replay),
+            Mode::Live => None,
+        }
+    }
+
     pub(crate) fn replay_mut(&mut self) -> Option<&mut Replay> {
         match &mut self.mode {
             Mode::Replaying(replay) => Some(replay),
@@ -116,9 +144,22 @@ impl Listening {
 }
 
 impl Replay {
+    /// Begins with what the connect brought.
+    pub(crate) fn opening(opening: Opening) -> Box<Self> {
+        Box::new(Self { opening: Some(opening), placed: false, read_queued: false, later: VecDeque::new() })
+    }
+
     /// Begins anew, for a client that has its place.
     pub(crate) fn again() -> Box<Self> {
-        Box::new(Self { opening: None, placed: true, read_queued: false })
+        Box::new(Self { opening: None, placed: true, read_queued: false, later: VecDeque::new() })
+    }
+
+    /// Says what is not to be read any more.
+    pub(crate) fn ends_at(&self) -> Option<Seq> {
+        match self.later.back() {
+            Some(Later::Ends { at, .. }) => Some(*at),
+            Some(Later::Changes(_)) | None => None,
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 //!
 //! One test, because the counters belong to the process.
 
+#![expect(clippy::print_stdout, reason = "the figures are for whoever runs it")]
+
 use std::time::Duration;
 
 use sse_gateway_engine::log::{Listened, Listener, Log, LogLimits, Offer, Page, PageSize, Start};

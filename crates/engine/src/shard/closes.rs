@@ -9,6 +9,7 @@ use sse_gateway_protocol::{Seq, Token};
 use super::Shard;
 use crate::Key;
 use crate::log::TopicId;
+use crate::standing::{Change, Later, Listening};
 use crate::stream::{Kept, Life};
 
 /// What a client is told when another stream has taken its topic over.
@@ -22,10 +23,16 @@ impl Shard {
         matches!(self.streams.get(key)?.life, Life::Open { .. }).then_some(key)
     }
 
-    /// Counts the topics of a stream.
+    /// Counts the topics of a stream, and those that wait to be added.
     #[must_use]
     pub fn topics(&self, key: Key) -> usize {
-        self.listening(key).map_or(0, |listening| listening.topics.len())
+        let Some(listening) = self.listening(key) else { return 0 };
+        let waiting =
+            listening.replay().into_iter().flat_map(|replay| &replay.later).map(|later| match later {
+                Later::Changes(Change { add, .. }) => add.len(),
+                Later::Ends { .. } => 0,
+            });
+        listening.topics.len() + waiting.sum::<usize>()
     }
 
     /// Closes a stream with a reason, after what it holds; while it is opening, after what was kept.
@@ -67,7 +74,7 @@ impl Shard {
     pub(super) fn closed(&mut self, topic: TopicId, at: Seq, reason: &str) {
         let frame = connection_close(reason, None, None);
         for key in self.listeners_before(topic, at) {
-            self.close_open(key, frame.clone());
+            self.close_at(key, at, frame.clone());
         }
     }
 
@@ -75,7 +82,7 @@ impl Shard {
         for key in self.listeners_before(topic, at) {
             let retry_ms = self.jittered(self.limits.replaced_retry);
             self.tally.replaced += 1;
-            self.close_open(key, connection_close(REPLACED, None, Some(retry_ms)));
+            self.close_at(key, at, connection_close(REPLACED, None, Some(retry_ms)));
         }
     }
 
@@ -84,6 +91,15 @@ impl Shard {
         let Some(list) = self.listeners.find(&topic) else { return Vec::new() };
         let keys = self.listeners.seats(list).iter().filter_map(|seat| self.streams.key_of_slot(seat.slot));
         keys.filter(|key| self.listening(*key).is_some_and(|listening| listening.since < at)).collect()
+    }
+
+    /// Closes a stream at its place in the sequence: after what it has not read of what is before.
+    pub(super) fn close_at(&mut self, key: Key, at: Seq, close: Frame) {
+        match self.listening_mut(key).and_then(Listening::replay_mut) {
+            Some(replay) if replay.ends_at().is_none() => replay.later.push_back(Later::Ends { at, close }),
+            Some(_) => {}
+            None => self.close_open(key, close),
+        }
     }
 
     fn close_open(&mut self, key: Key, frame: Frame) {

@@ -7,7 +7,7 @@ use crate::Key;
 use crate::effect::Effect;
 use crate::log::{Subscription, TopicId};
 use crate::rosters::{Place, Seat};
-use crate::standing::{Heard, Listening, Standing, Topic};
+use crate::standing::{Heard, Later, Listening, Standing, Topic};
 
 impl Shard {
     pub(super) fn listening(&self, key: Key) -> Option<&Listening> {
@@ -74,6 +74,11 @@ impl Shard {
         let (since, live, topics) = (listening.since, listening.is_live(), self.topic_ids(&listening));
         self.effects.push_back(Effect::Leave { key, since, topics, live });
         listening.topics.iter().for_each(|heard| self.leave_list(heard.place));
+        for later in listening.replay().into_iter().flat_map(|replay| &replay.later) {
+            if let Later::Changes(change) = later {
+                self.leave_unheard(key, change.at, &change.add);
+            }
+        }
     }
 
     /// The log counts a stream as a listener that is none.

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
+use sse_gateway_protocol::Seq;
 use sse_gateway_protocol::control;
 use sse_gateway_protocol::sse::Frame;
-use sse_gateway_protocol::{Seq, TopicName};
 
 use super::Shard;
 use crate::Key;
 use crate::effect::Effect;
-use crate::log::{Completion, Entry, Offer, Subscription, TopicId};
+use crate::log::{Completion, Entry, Offer};
 use crate::outbox::Pace;
 use crate::rosters::Seat;
-use crate::standing::{Listening, Mode, Replay};
+use crate::standing::Change;
 use crate::stream::Life;
 
 /// The end of a topic as its listeners are told: whose last it was, and the others.
@@ -28,7 +28,9 @@ impl Shard {
         match offer {
             Offer::Published(entry) => self.published(entry),
             Offer::Replaced { topic, at } => self.replaced(*topic, *at),
-            Offer::Changed { key, at, add, remove } => self.changed(*key, *at, add, remove),
+            Offer::Changed { key, at, add, remove } => {
+                self.changed(*key, Change { at: *at, add: add.clone(), remove: remove.clone() });
+            }
             Offer::Closed { topic, at, reason } => self.closed(*topic, *at, reason),
         }
     }
@@ -79,7 +81,7 @@ impl Shard {
     }
 
     pub(super) fn ending(&self, list: u32, completion: &Completion) -> Ending {
-        let name: &TopicName = &self.listeners.name(list).name;
+        let name = &self.listeners.name(list).name;
         let id = (&self.epoch, completion.seq);
         Ending {
             seq: completion.seq,
@@ -106,54 +108,6 @@ impl Shard {
         } else {
             self.deliver(key, ending.of_topic.clone());
             self.leave_topic(key, nth);
-        }
-    }
-
-    /// A stream listens to other topics from here on. The log counts those that are new as replaying;
-    /// so the stream reads a page, which makes it live on all of them, and none of it is missed.
-    fn changed(&mut self, key: Key, at: Seq, add: &[Subscription], remove: &[TopicId]) {
-        let life = self.streams.get(key).map(|stream| &stream.life);
-        if !matches!(life, Some(Life::Open { .. })) {
-            self.leave_unheard(key, at, add);
-            return;
-        }
-        for topic in remove {
-            if let Some(nth) = self.nth(key, *topic) {
-                self.leave_topic(key, nth);
-            }
-        }
-        if add.is_empty() {
-            return;
-        }
-        match self.listening(key).map(Listening::is_live) {
-            Some(false) => {}
-            Some(true) => {
-                self.replay_again(key);
-                self.place_at(key, at);
-            }
-            None => {
-                let mode = Mode::Replaying(Replay::again());
-                self.set_listening(key, Listening { since: at, cursor: at, topics: Vec::new(), mode });
-                self.place_at(key, at);
-            }
-        }
-        for subscription in add {
-            self.add_topic(key, at, subscription);
-        }
-        self.ask_for_page(key);
-    }
-
-    fn add_topic(&mut self, key: Key, at: Seq, subscription: &Subscription) {
-        if self.nth(key, subscription.topic).is_some() {
-            // The log has counted it twice.
-            self.leave_unheard(key, at, std::slice::from_ref(subscription));
-            return;
-        }
-        let nth = self.listening(key).map_or(0, |listening| listening.topics.len());
-        let heard = self.enter_topic(key, nth, subscription);
-        if let Some(listening) = self.listening_mut(key) {
-            listening.topics.push(heard);
-            listening.since = at;
         }
     }
 }

@@ -6,8 +6,8 @@ use sse_gateway_protocol::{Position, Seq};
 use super::Shard;
 use crate::Key;
 use crate::effect::Effect;
-use crate::log::{Completion, Item, Page, Reading, Start, Subscription};
-use crate::standing::{Listening, Mode, Opening, Replay};
+use crate::log::{Item, Page, Reading, Start, Subscription, TopicId};
+use crate::standing::{Later, Listening, Mode, Opening, Replay};
 use crate::stream::Life;
 
 /// The next page is read when the outbox holds less than this part of one.
@@ -22,9 +22,7 @@ impl Shard {
         if topics.is_empty() {
             return;
         }
-        let opening = Opening { gap: start.gap, asked: start.asked };
-        let replay = Replay { opening: Some(opening), placed: false, read_queued: false };
-        let mode = Mode::Replaying(Box::new(replay));
+        let mode = Mode::Replaying(Replay::opening(Opening { gap: start.gap, asked: start.asked }));
         let listening = Listening { since: start.since, cursor: start.cursor, topics, mode };
         self.set_listening(key, listening);
         self.ask_for_page(key);
@@ -68,27 +66,41 @@ impl Shard {
 
     /// Takes a page of the log: a gap, if there is one, what comes next, and maybe the head.
     pub fn replay(&mut self, key: Key, page: Page) {
-        if self.listening(key).is_none_or(Listening::is_live) {
+        let Some(replay) = self.listening(key).and_then(Listening::replay) else { return };
+        let ends_at = replay.ends_at().unwrap_or(Seq::MAX);
+        let Page { dropped, mut items, mut live_from } = page;
+        if let Some(beyond) = items.iter().position(|item| number_of(item) >= ends_at) {
+            items.truncate(beyond);
+            live_from = Some(ends_at - 1);
+        }
+        self.tell_gap(key, &dropped, items.first(), live_from);
+        for item in items {
+            self.replay_item(key, item);
+        }
+        match live_from {
+            Some(head) => self.go_live(key, head.min(ends_at - 1)),
+            None => self.ask_for_page(key),
+        }
+    }
+
+    fn replay_item(&mut self, key: Key, item: Item) {
+        if self.listening(key).is_none() {
             return;
         }
-        self.tell_gap(key, &page);
-        for item in page.items {
-            match item {
-                Item::Event { seq, frame } => {
-                    self.advance(key, seq);
-                    self.tally.replayed += 1;
-                    self.deliver(key, frame);
-                }
-                Item::Completed { topic, completion } => {
-                    if let Some(nth) = self.nth(key, topic) {
-                        self.complete_replaying(key, nth, &completion);
-                    }
+        self.advance(key, number_of(&item));
+        match item {
+            Item::Event { frame, .. } => {
+                self.tally.replayed += 1;
+                self.deliver(key, frame);
+            }
+            Item::Completed { topic, completion } => {
+                if let Some(nth) = self.nth(key, topic)
+                    && let Some(list) = self.listeners.find(&topic)
+                {
+                    let ending = self.ending(list, &completion);
+                    self.complete(key, nth, &ending);
                 }
             }
-        }
-        match page.live_from {
-            Some(head) => self.go_live(key, head),
-            None => self.ask_for_page(key),
         }
     }
 
@@ -101,27 +113,20 @@ impl Shard {
         }
     }
 
-    fn complete_replaying(&mut self, key: Key, nth: usize, completion: &Completion) {
-        self.advance(key, completion.seq);
-        let Some(heard) = self.listening(key).and_then(|listening| listening.topics.get(nth)) else { return };
-        let ending = self.ending(heard.place.list, completion);
-        self.complete(key, nth, &ending);
-    }
-
     /// Says once for all that was lost what the client must know.
-    fn tell_gap(&mut self, key: Key, page: &Page) {
+    fn tell_gap(&mut self, key: Key, through: &[(TopicId, Seq)], first: Option<&Item>, head: Option<Seq>) {
         let Some(listening) = self.streams.get_mut(key).and_then(|stream| stream.listening_mut()) else {
             return;
         };
         let own = Position { epoch: self.epoch.clone(), seq: listening.cursor };
-        let to = match page.items.first() {
+        let to = match first {
             Some(first) => number_of(first) - 1,
-            None => listening.caught_up_at(page.live_from.unwrap_or_default()),
+            None => listening.caught_up_at(head.unwrap_or_default()),
         };
         let mut dropped = Vec::new();
         for heard in &mut listening.topics {
             let topic = self.listeners.name(heard.place.list);
-            if let Some((_, through)) = page.dropped.iter().find(|(id, _)| *id == topic.id) {
+            if let Some((_, through)) = through.iter().find(|(id, _)| *id == topic.id) {
                 heard.after = heard.after.max(*through);
                 dropped.push(topic.name.clone());
             }
@@ -149,11 +154,16 @@ impl Shard {
     fn go_live(&mut self, key: Key, head: Seq) {
         let Some(listening) = self.listening_mut(key) else { return };
         let at = listening.caught_up_at(head);
-        let mode = std::mem::replace(&mut listening.mode, Mode::Live);
-        if matches!(mode, Mode::Replaying(replay) if !replay.placed) {
+        listening.cursor = at;
+        let Mode::Replaying(replay) = std::mem::replace(&mut listening.mode, Mode::Live) else { return };
+        if !replay.placed {
             self.place_at(key, at);
-        } else {
-            listening.cursor = at;
+        }
+        for later in replay.later {
+            match later {
+                Later::Ends { at, close } => self.close_at(key, at, close),
+                Later::Changes(change) => self.changed(key, change),
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use sse_gateway_engine::Effect;
 use sse_gateway_protocol::callback::{CloseReason, From};
 
-use crate::world::{World, exclusive, now, start};
+use crate::world::{Client, World, exclusive, now, start};
 
 #[test]
 fn an_added_topic_is_heard_from_the_change_on() {
@@ -80,7 +80,7 @@ fn a_topic_can_be_exchanged_for_another_at_once() {
 }
 
 #[test]
-fn a_replaying_stream_takes_a_new_topic_without_a_cursor_event() {
+fn a_replaying_stream_gets_to_a_change_when_it_has_read_what_is_before() {
     let mut world = World::new();
     for number in 1..=8 {
         world.publish("t", &[&number.to_string()]);
@@ -92,8 +92,78 @@ fn a_replaying_stream_takes_a_new_topic_without_a_cursor_event() {
     world.change(client, &now(&["u"]), &[]);
     world.publish("u", &["u"]);
     world.settle();
-    let expected = ["1@1", "2@2", "3@3", "4@4", "5@5", "6@6", "7@7", "8@8", "u@11"];
+    let expected = ["1@1", "2@2", "3@3", "4@4", "5@5", "6@6", "7@7", "8@8", "cursor@10", "u@11"];
     assert_eq!(world.heard(client), expected);
+}
+
+#[test]
+fn a_lagging_stream_hears_of_a_removed_topic_what_was_published_before() {
+    let mut world = World::new();
+    let client = world.open_stuck_on("t");
+    let texts: Vec<String> = (0..6).map(|number| number.to_string().repeat(250)).collect();
+    texts.iter().for_each(|text| {
+        world.publish("t", &[text]);
+    });
+    world.change(client, &now(&["u"]), &["t"]);
+    world.publish("t", &["removed"]);
+    world.publish("u", &["added"]);
+    world.settle();
+    world.drain_kernel(client, usize::MAX);
+    let heard = world.heard(client);
+    assert_eq!(
+        heard[1..7],
+        texts.iter().zip(2..).map(|(text, seq)| format!("{text}@{seq}")).collect::<Vec<_>>()
+    );
+    assert_eq!(heard[7..], ["cursor@8", "added@10"]);
+    assert_eq!((world.receivers("t"), world.receivers("u")), (0, 1));
+}
+
+/// A replaying stream whose socket takes nothing, with as many changes behind what it has not read.
+fn stuck_before(world: &mut World, changes: usize) -> Client {
+    (0..8).for_each(|_| {
+        world.publish("t", &[&"x".repeat(200)]);
+    });
+    let client = world.connect();
+    world.listen(client, &start(&["t"]), None);
+    world.wire_mut(client).room = 0;
+    world.settle();
+    for number in 0..changes {
+        world.change(client, &now(&[&format!("topic {number}")]), &[]);
+    }
+    world.settle();
+    client
+}
+
+#[test]
+fn changes_that_wait_are_carried_out_in_order() {
+    let mut world = World::new();
+    let client = stuck_before(&mut world, 3);
+    world.change(client, &[], &["topic 1", "t"]);
+    assert_eq!(world.shard.topics(client.key), 4, "with those that wait");
+    world.drain_kernel(client, usize::MAX);
+    assert_eq!(world.shard.topics(client.key), 2);
+    assert_eq!(["t", "topic 0", "topic 1", "topic 2"].map(|topic| world.receivers(topic)), [0, 1, 0, 1]);
+}
+
+#[test]
+fn changes_that_still_wait_at_the_end_are_undone_at_the_log() {
+    let mut world = World::new();
+    let client = stuck_before(&mut world, 3);
+    assert_eq!(world.receivers("topic 1"), 1);
+    world.shard.client_left(client.key);
+    world.settle();
+    assert_eq!(["t", "topic 0", "topic 1", "topic 2"].map(|topic| world.receivers(topic)), [0; 4]);
+}
+
+#[test]
+fn a_slow_reader_with_too_many_changes_before_it_is_cut_off() {
+    let mut world = World::new();
+    let client = stuck_before(&mut world, 64);
+    assert!(world.told.is_empty());
+    world.change(client, &[], &["t"]);
+    world.settle();
+    assert_eq!(world.told, [(client.token, CloseReason::Error, true)]);
+    assert_eq!((world.shard.tally().cuts[0], world.receivers("topic 63")), (1, 0));
 }
 
 #[test]

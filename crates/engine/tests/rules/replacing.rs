@@ -58,6 +58,40 @@ fn a_replaying_stream_hears_nothing_from_after_its_replacement() {
 }
 
 #[test]
+fn a_lagging_stream_hears_all_that_was_published_before_its_replacement_and_no_more() {
+    let mut world = World::new();
+    let old = world.open_stuck_on("t");
+    let texts: Vec<String> = (0..6).map(|number| number.to_string().repeat(250)).collect();
+    texts.iter().for_each(|text| {
+        world.publish("t", &[text]);
+    });
+    world.open_on(&exclusive("t", From::Now), None);
+    world.publish("t", &["for the first newcomer"]);
+    world.open_on(&exclusive("t", From::Now), None);
+    world.publish("t", &["for the second"]);
+    world.settle();
+    assert_eq!((world.shard.tally().lags, world.receivers("t")), (1, 1));
+    world.drain_kernel(old, usize::MAX);
+    let heard = stays_away(&world, old).0;
+    assert_eq!(
+        heard[1..],
+        texts.iter().zip(2..).map(|(text, seq)| format!("{text}@{seq}")).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_change_for_a_stream_that_is_to_go_is_undone_at_the_log() {
+    let mut world = World::new();
+    let old = world.connect();
+    world.listen(old, &exclusive("t", From::Now), None);
+    world.open_on(&exclusive("t", From::Now), None);
+    world.change(old, &now(&["u"]), &[]);
+    world.settle();
+    stays_away(&world, old);
+    assert_eq!(world.receivers("u"), 0);
+}
+
+#[test]
 fn a_chain_of_newcomers_leaves_the_last_alone() {
     let mut world = World::new();
     let clients: Vec<Client> = (0..20)

@@ -17,7 +17,7 @@ pub(super) fn new_log() -> Log {
         topic_bytes_max: 10_000,
         topic_age_max: Duration::from_secs(600),
         log_bytes_max: 1_000_000,
-        topics_max: 100,
+        topics_max: 200,
         publish_bytes_max: 10_000,
     };
     Log::new(limits, epoch(), 1)
