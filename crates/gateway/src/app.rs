@@ -6,14 +6,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use sse_gateway_engine::log::LogLimits;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::callbacks::{Target, TargetError};
+use crate::clock::Clock;
 use crate::config::{Config, InternalAccess};
 use crate::listener::{self, Accepted, BindError, Door};
+use crate::log::{self, Ledger};
 use crate::routes::Port;
 use crate::shard::{COMMANDS_WAITING_MAX, Command};
 use crate::shared::{self, ShardHandle, Shared};
@@ -77,7 +80,8 @@ impl Gateway {
             let shared = Arc::clone(&shared);
             async move {
                 let closing = shared.closing.clone();
-                closing.run_until_cancelled(shared::shed(&shared)).await;
+                let keep_bounds = async { tokio::join!(shared::shed(&shared), log::age(&shared.log)) };
+                closing.run_until_cancelled(keep_bounds).await;
             }
         });
         log_start(&shared.config, address, internal_address);
@@ -128,6 +132,8 @@ fn share(config: Config) -> (Arc<Shared>, Vec<Queues>) {
             (ShardHandle { inbox, connections, outbox_bytes: AtomicUsize::new(0) }, (commands, accepted))
         })
         .unzip();
+    let clock = Clock::start();
+    let inboxes = handles.iter().map(|shard| shard.inbox.clone()).collect();
     let shared = Shared {
         places: Semaphore::new(config.streams.max.min(Semaphore::MAX_PERMITS)),
         callbacks: Arc::new(Semaphore::new(config.callback.concurrent_max.min(Semaphore::MAX_PERMITS))),
@@ -137,11 +143,25 @@ fn share(config: Config) -> (Arc<Shared>, Vec<Queues>) {
         callbacks_running: TaskTracker::new(),
         connections: TaskTracker::new(),
         overfull: Notify::new(),
+        log: Arc::new(Ledger::in_memory(log_limits(&config), inboxes, clock)),
+        clock,
         shards: handles.into(),
         metrics: Metrics::new(),
         config,
     };
     (Arc::new(shared), queues)
+}
+
+fn log_limits(config: &Config) -> LogLimits {
+    let topics = &config.topics;
+    LogLimits {
+        topic_events_max: topics.events_max,
+        topic_bytes_max: topics.bytes_max,
+        topic_age_max: topics.age_max,
+        log_bytes_max: topics.log_bytes_max,
+        topics_max: topics.max,
+        publish_bytes_max: config.streams.outbox_bytes_max,
+    }
 }
 
 fn warn_of_open_doors(config: &Config) {

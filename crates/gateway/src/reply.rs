@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::Full;
 use hyper::Response;
 use hyper::body::{Frame, SizeHint};
@@ -48,18 +48,31 @@ pub(crate) fn closing(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
-/// Writes an error answer as bytes, for a connection whose request could not be read.
-pub(crate) fn closing_error(code: Code, message: &str) -> Vec<u8> {
-    let status = status(code);
+/// Writes an error answer as bytes, for a connection that hyper does not serve; `headers` are added.
+pub(crate) fn closing_error(code: Code, message: &str, headers: &HeaderMap) -> Vec<u8> {
+    let body = error_body(code, message);
+    let fields = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+    closing_answer(status(code), &fields, headers, &body)
+}
+
+/// Writes an answer without a body as bytes: there is nothing to tell, and never will be.
+pub(crate) fn closing_no_content(headers: &HeaderMap) -> Vec<u8> {
+    closing_answer(StatusCode::NO_CONTENT, "", headers, "")
+}
+
+fn closing_answer(status: StatusCode, fields: &str, headers: &HeaderMap, body: &str) -> Vec<u8> {
     let reason = status.canonical_reason().unwrap_or_default();
     let date = httpdate::fmt_http_date(SystemTime::now());
-    let body = error_body(code, message);
-    format!(
-        "HTTP/1.1 {} {reason}\r\nDate: {date}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        status.as_u16(),
-        body.len(),
-    )
-    .into_bytes()
+    let mut answer =
+        format!("HTTP/1.1 {} {reason}\r\nDate: {date}\r\n{fields}", status.as_u16()).into_bytes();
+    for (name, value) in headers {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            answer.extend_from_slice(part);
+        }
+    }
+    answer.extend_from_slice(b"Connection: close\r\n\r\n");
+    answer.extend_from_slice(body.as_bytes());
+    answer
 }
 
 fn status(code: Code) -> StatusCode {

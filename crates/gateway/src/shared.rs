@@ -7,8 +7,10 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::listener::Accepted;
+use crate::log::Ledger;
 use crate::shard::{Command, Report};
 use crate::telemetry::Metrics;
 
@@ -34,6 +36,8 @@ pub(crate) struct Shared {
     /// Told when the outboxes hold more than they may, all together.
     pub(crate) overfull: Notify,
     pub(crate) shards: Box<[ShardHandle]>,
+    pub(crate) log: Arc<Ledger>,
+    pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
 }
 

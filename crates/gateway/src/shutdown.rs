@@ -37,6 +37,8 @@ impl Gateway {
         let deadline = Instant::now() + shared.config.shutdown.saturating_sub(MARGIN);
         shared.draining.cancel();
         info!("shutting down");
+        // What is published before this stands in the inboxes, and goes out before the ends.
+        shared.log.seal();
         for shard in &shared.shards {
             // A shard that is gone has no streams.
             let _ = shard.inbox.send(Command::ShutDown).await;

@@ -4,6 +4,8 @@
 //! threads. Other threads reach the shard through its inbox only. The runtime's own poller watches
 //! the shard's epoll instance, so an idle thread sleeps in one place.
 
+mod listening;
+
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -28,6 +30,8 @@ use crate::connect::{self, Disconnects};
 use crate::listener::{Accepted, Door, Taken, accept, serve};
 use crate::shard::{self, Command, Driver, Ended, Turn, Wanted};
 use crate::shared::Shared;
+
+pub(crate) use listening::Opened;
 
 /// How many commands are taken before sockets get their turn.
 const COMMANDS_PER_TURN: usize = 256;
@@ -61,7 +65,7 @@ pub(crate) fn run(
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
     let limits = limits(&shared);
     runtime.block_on(async move {
-        let driver = RefCell::new(Driver::new(limits, Instant::now())?);
+        let driver = RefCell::new(Driver::new(index, limits, Arc::clone(&shared.log), shared.clock)?);
         let callbacks = target.map(Callbacks::new);
         let worker = Rc::new(Worker {
             shared,
@@ -91,7 +95,10 @@ fn limits(shared: &Shared) -> Limits {
         write_timeout: streams.write_timeout,
         drain_timeout: connect::DRAIN_TIMEOUT,
         replaced_retry: Duration::from_millis(shared.config.topics.replaced_retry_ms),
-        page: PageSize { items_max: REPLAY_ITEMS_MAX, bytes_max: REPLAY_BYTES_MAX.min(streams.outbox_bytes_max) },
+        page: PageSize {
+            items_max: REPLAY_ITEMS_MAX,
+            bytes_max: REPLAY_BYTES_MAX.min(streams.outbox_bytes_max),
+        },
     }
 }
 
@@ -172,6 +179,12 @@ impl Worker {
             Command::SendAll { sends, answer } => {
                 let sent = sends.into_iter().map(|send| self.send_here(&mut driver, send)).collect();
                 let _ = answer.send(sent);
+            }
+            Command::Offers(offers) => driver.apply(&offers),
+            Command::Find { token, answer } => drop(answer.send(driver.find(&token))),
+            Command::Close { token, reason, answer } => drop(answer.send(driver.close(&token, &reason))),
+            Command::CloseSubject { subject, reason, answer } => {
+                let _ = answer.send(driver.close_subject(&subject, &reason));
             }
             Command::Report(answer) => drop(answer.send(driver.report())),
             Command::FullestBytes(answer) => drop(answer.send(driver.fullest_bytes())),

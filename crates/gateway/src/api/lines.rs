@@ -24,7 +24,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many pieces of answers may wait.
 const PIECES_WAITING_MAX: usize = 4;
 /// How many lines are carried out together; the others of a chunk follow at once.
-pub(super) const LINES_TOGETHER_MAX: usize = 512;
+const LINES_TOGETHER_MAX: usize = 512;
 
 /// Answers at once with a body that grows as lines are carried out, each with one line of its own.
 pub(super) fn answer<F>(body: Incoming, worker: &Rc<Worker>, idle: Duration, carry_out: F) -> Response<Body>

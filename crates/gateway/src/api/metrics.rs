@@ -12,7 +12,7 @@ const CONTENT_TYPE: HeaderValue =
 
 pub(super) async fn metrics(worker: &Worker) -> Response<Body> {
     let reports = worker.shared.reports().await;
-    match worker.shared.metrics.encode(&reports) {
+    match worker.shared.metrics.encode(&reports, worker.shared.log.census()) {
         Ok(text) => {
             let mut response = Response::new(Body::whole(text));
             response.headers_mut().insert(header::CONTENT_TYPE, CONTENT_TYPE);

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use http::Version;
+use http::{HeaderMap, Version};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use sse_gateway_engine::{Accepted, Answer, Key, Then};
@@ -18,9 +18,9 @@ use super::judgement::{Judgement, Refusal};
 use super::{head, request};
 use crate::callbacks::Outcome;
 use crate::cors::Cors;
-use crate::listener::Handoff;
+use crate::listener::{self, Handoff};
 use crate::reply::{self, Body};
-use crate::worker::Worker;
+use crate::worker::{Opened, Worker};
 
 /// How long an answer before this one on the connection may take to reach the client.
 const HANDOFF_TIMEOUT: Duration = Duration::from_secs(30);
@@ -51,6 +51,7 @@ pub(super) async fn open(
         key: worker.begin(token, stored),
         token,
         path: request.uri().path().to_owned(),
+        cursor: request::cursor(&request),
         framing: if request.version() == Version::HTTP_10 { Framing::Unframed } else { Framing::Chunked },
         cors,
         handoff: Rc::clone(&handoff),
@@ -76,6 +77,8 @@ struct Opening {
     key: Key,
     token: Token,
     path: String,
+    /// What the client says it has, for a stream with topics.
+    cursor: Option<Box<[u8]>>,
     framing: Framing,
     cors: Cors,
     handoff: Rc<Handoff>,
@@ -152,26 +155,57 @@ impl Opening {
     }
 
     async fn accept(self, answer: ConnectAnswer) {
-        let answer = Answer::Accepted(Accepted {
+        let ConnectAnswer { event, close, topics, retry_ms, subject } = answer;
+        let accepted = Accepted {
             head: head::frame(self.framing, &self.cors),
-            first: answer.event.map(|event| encode(event.name.as_deref(), &event.data)),
+            first: event.map(|event| encode(event.name.as_deref(), &event.data)),
             framing: self.framing,
-            then: if answer.close { Then::End } else { Then::Stay },
-            retry_ms: answer.retry_ms,
-            subject: answer.subject,
-        });
+            then: if close { Then::End } else { Then::Stay },
+            retry_ms,
+            subject,
+        };
         let taken = tokio::time::timeout(HANDOFF_TIMEOUT, self.handoff.take()).await;
         let opened = match taken {
-            Ok(Ok(taken)) => self.worker.open(self.key, answer, taken),
+            Ok(Ok(taken)) if close || topics.is_empty() => {
+                if self.worker.open(self.key, Answer::Accepted(accepted), taken) {
+                    Opened::Open
+                } else {
+                    Opened::Gone
+                }
+            }
+            Ok(Ok(taken)) => {
+                let turn = self.worker.shared.log.turn().await;
+                let wanted = (&topics[..], self.cursor.as_deref());
+                self.worker.listen(turn, self.key, wanted, accepted, taken)
+            }
             _ => {
                 self.worker.connection_lost(self.key);
-                self.worker.answered(self.key, answer);
-                false
+                self.worker.answered(self.key, Answer::Accepted(accepted));
+                Opened::Gone
             }
         };
-        let outcome = if opened { "accepted" } else { self.departure() };
+        self.conclude(opened).await;
+    }
+
+    /// Answers a client whose stream did not open after all; its socket is not hyper's any more.
+    async fn conclude(self, opened: Opened) {
+        let mut headers = HeaderMap::new();
+        self.cors.apply(&mut headers);
+        let (outcome, late) = match opened {
+            Opened::Open => ("accepted", None),
+            Opened::Gone => (self.departure(), None),
+            Opened::Over(taken) => ("over", Some((taken, reply::closing_no_content(&headers)))),
+            Opened::Full(taken) => {
+                let answer = reply::closing_error(Code::TopicsFull, "Too many topics", &headers);
+                ("topics_full", Some((taken, answer)))
+            }
+        };
         self.worker.shared.metrics.connect(outcome);
         debug!(token = ?self.token, path = self.path, outcome, "connect accepted");
+        if let Some((taken, answer)) = late {
+            let _answering = self.worker.shared.connections.token();
+            listener::answer_last(taken, &answer).await;
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! The client's request as the backend gets to see it.
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 use hyper::Request;
+
+use crate::query;
 
 /// Writes the request as JSON, once: it travels in the connect and, stored, in the disconnect.
 ///
@@ -18,6 +20,17 @@ pub(super) fn store<B>(request: &Request<B>) -> Box<str> {
     json.extend_from_slice(b"}}");
     String::from_utf8(json).expect("everything above writes UTF-8").into_boxed_str()
 }
+
+/// Finds what a client that comes back says it has: the header that browsers send, or else the query
+/// parameter for those who cannot set one. What is empty counts as absent.
+pub(super) fn cursor<B>(request: &Request<B>) -> Option<Box<[u8]>> {
+    let header = request.headers().get(LAST_EVENT_ID).map(|value| value.as_bytes().to_vec());
+    let query = || query::parameter(request.uri().query()?, "last_event_id");
+    let cursor = header.filter(|cursor| !cursor.is_empty()).or_else(query)?;
+    (!cursor.is_empty()).then(|| cursor.into())
+}
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Writes the members in the order of the request; the map gives a name's duplicates one after the other.
 fn write_headers(json: &mut Vec<u8>, headers: &HeaderMap) {
@@ -90,6 +103,24 @@ mod tests {
         assert_eq!(stored.url, "/\"\\?{");
         assert_eq!(stored.headers["x-all"], bytes.iter().map(|byte| char::from(*byte)).collect::<String>());
         assert_eq!(stored.headers["x-none"], "");
+    }
+
+    #[test]
+    fn the_cursor_of_the_header_wins_unless_it_is_empty() {
+        let cursor_of = |target: &str, header: Option<&str>| {
+            let mut request = Request::get(target);
+            if let Some(header) = header {
+                request = request.header("Last-Event-ID", header);
+            }
+            cursor(&request.body(()).expect("a request"))
+                .map(|cursor| String::from_utf8_lossy(&cursor).into_owned())
+        };
+        let query = "/events?a=b&last_event_id=q%2D2";
+        assert_eq!(cursor_of(query, Some("h-1")).as_deref(), Some("h-1"));
+        assert_eq!(cursor_of(query, Some("")).as_deref(), Some("q-2"));
+        assert_eq!(cursor_of(query, None).as_deref(), Some("q-2"));
+        assert_eq!(cursor_of("/events?last_event_id=", Some("")), None);
+        assert_eq!(cursor_of("/events", None), None);
     }
 
     #[test]

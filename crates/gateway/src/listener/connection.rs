@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use sse_gateway_protocol::code::Code;
@@ -223,9 +224,20 @@ async fn finish(left: Left, socket: TcpStream, unread: &Bytes, wire: &Wire) {
     }
 }
 
-async fn refuse(mut socket: TcpStream, code: Code, message: &str) {
-    let answer = reply::closing_error(code, message);
-    let written = tokio::time::timeout(LINGER_TIMEOUT, socket.write_all(&answer)).await;
+async fn refuse(socket: TcpStream, code: Code, message: &str) {
+    write_last(socket, &reply::closing_error(code, message, &HeaderMap::new())).await;
+}
+
+/// Answers on a socket that left hyper for a stream which does not open after all.
+pub(crate) async fn answer_last(taken: Taken, answer: &[u8]) {
+    match TcpStream::from_std(taken.socket) {
+        Ok(socket) => write_last(socket, answer).await,
+        Err(error) => debug!(%error, "connection lost before it was answered"),
+    }
+}
+
+async fn write_last(mut socket: TcpStream, answer: &[u8]) {
+    let written = tokio::time::timeout(LINGER_TIMEOUT, socket.write_all(answer)).await;
     if matches!(written, Ok(Ok(()))) {
         linger(socket).await;
     }

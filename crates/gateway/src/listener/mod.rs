@@ -14,7 +14,7 @@ use std::time::Duration;
 pub(crate) use accept::{Accepted, Door, accept};
 pub use bind::BindError;
 pub(crate) use bind::bind;
-pub(crate) use connection::{Handoff, Taken, serve};
+pub(crate) use connection::{Handoff, Taken, answer_last, serve};
 pub(crate) use wire::AnswerGuard;
 
 /// How long a request head may take from its first byte, and a new connection until that byte.

@@ -4,21 +4,27 @@ use std::io::{self, IoSlice};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rustix::event::epoll::{self, EventFlags};
 use rustix::io::Errno;
+use sse_gateway_engine::log::{Listener, Offer, PageSize};
 use sse_gateway_engine::{Answer, Attempt, Cut, Effect, Key, Limits, Sent, Shard, Time};
-use sse_gateway_protocol::{Epoch, Token};
+use sse_gateway_protocol::Token;
 use sse_gateway_protocol::callback::CloseReason;
 use sse_gateway_protocol::sse::{Encoder, Frame};
 
 use super::Report;
 use super::sockets::{Input, Sockets};
+use crate::clock::Clock;
+use crate::log::Ledger;
 
-/// How many streams are written to before sends get their turn: a fan-out to thousands would
+/// How much is done before sends get their turn, in writes to a stream: a fan-out to thousands would
 /// occupy the thread for tens of milliseconds.
-const FLUSHES_PER_TURN: usize = 512;
+const WORK_PER_TURN: usize = 512;
+/// How many replayed events are as much work as a write.
+const REPLAYED_PER_WRITE: usize = 32;
 /// How many frames one write takes; the kernel's own limit is 1024.
 const SLICES_PER_WRITE: usize = 64;
 /// How many sockets are looked at before sends get their turn.
@@ -32,7 +38,11 @@ pub(crate) struct Driver {
     /// Sockets with more input than one turn takes.
     unread: Vec<Key>,
     ended: Vec<Ended>,
-    origin: Instant,
+    /// Which of the shards it is, for the log.
+    index: usize,
+    page: PageSize,
+    log: Arc<Ledger>,
+    clock: Clock,
 }
 
 /// What a stream left behind.
@@ -61,17 +71,21 @@ pub(crate) enum Turn {
 }
 
 impl Driver {
-    pub(crate) fn new(limits: Limits, origin: Instant) -> io::Result<Self> {
+    pub(crate) fn new(index: usize, limits: Limits, log: Arc<Ledger>, clock: Clock) -> io::Result<Self> {
         let (_, random) = uuid::Uuid::new_v4().as_u64_pair();
+        let page = limits.page;
         let mut heartbeat = Encoder::for_payload(16);
         heartbeat.comment("heartbeat");
         Ok(Self {
-            engine: Shard::new(limits, heartbeat.finish(), Epoch::from_random(random), random),
+            engine: Shard::new(limits, heartbeat.finish(), log.epoch().clone(), random),
             sockets: Sockets::new()?,
             events: Vec::with_capacity(EVENTS_PER_TURN),
             unread: Vec::new(),
             ended: Vec::new(),
-            origin,
+            index,
+            page,
+            log,
+            clock,
         })
     }
 
@@ -82,15 +96,20 @@ impl Driver {
 
     /// Tells when a turn is due although no socket is ready.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.engine.next_deadline().map(|time| self.origin + time.since_origin())
+        self.engine.next_deadline().map(|time| self.clock.instant(time))
     }
 
     fn now(&self) -> Time {
-        Time::after_origin(self.origin.elapsed())
+        self.clock.now()
     }
 
     pub(crate) fn connect(&mut self, token: Token, request: Box<str>) -> Key {
         self.engine.connect(token, request)
+    }
+
+    /// Tells whether a stream would open if it were accepted.
+    pub(crate) fn awaits_answer(&self, key: Key) -> bool {
+        self.engine.awaits_answer(key)
     }
 
     /// Takes a refusal, or an acceptance for a client that is gone.
@@ -103,7 +122,7 @@ impl Driver {
     pub(crate) fn open(&mut self, key: Key, answer: Answer, socket: TcpStream, unread: usize) -> bool {
         let Some(key) = self.engine.answered(key, answer, self.now()) else { return false };
         let now = self.now();
-        while self.sockets.is_occupied(key) && self.carry_out_next(now) {}
+        while self.sockets.is_occupied(key) && self.carry_out_next(now).is_some() {}
         if let Err(error) = self.sockets.attach(key, socket, unread) {
             tracing::error!(%error, "cannot watch a stream's socket");
             self.engine.cut(key, Cut::Input);
@@ -134,6 +153,25 @@ impl Driver {
         }
     }
 
+    /// Applies what the log offers, in its order.
+    pub(crate) fn apply(&mut self, offers: &[Offer]) {
+        offers.iter().for_each(|offer| self.engine.apply(offer));
+    }
+
+    /// Finds an open stream, and how many topics it has.
+    pub(crate) fn find(&self, token: &Token) -> Option<(Key, usize)> {
+        let key = self.engine.is_open(token)?;
+        Some((key, self.engine.topics(key)))
+    }
+
+    pub(crate) fn close(&mut self, token: &Token, reason: &str) -> bool {
+        self.engine.close(token, reason)
+    }
+
+    pub(crate) fn close_subject(&mut self, subject: &str, reason: &str) -> usize {
+        self.engine.close_subject(subject, reason)
+    }
+
     /// Reads sockets, does what is due, writes.
     pub(crate) fn turn(&mut self, sockets_ready: bool) -> Turn {
         for key in std::mem::take(&mut self.unread) {
@@ -149,9 +187,11 @@ impl Driver {
         if self.engine.next_deadline().is_some_and(|deadline| deadline <= now) {
             self.engine.tick(now);
         }
-        let mut flushes = 0;
-        while flushes < FLUSHES_PER_TURN && self.carry_out_next(now) {
-            flushes += 1;
+        let mut work = 0;
+        while work < WORK_PER_TURN
+            && let Some(done) = self.carry_out_next(now)
+        {
+            work += done;
         }
         more |= self.engine.effects_waiting() > 0 || !self.unread.is_empty();
         if more { Turn::More } else { Turn::Done }
@@ -191,9 +231,9 @@ impl Driver {
         }
     }
 
-    fn carry_out_next(&mut self, now: Time) -> bool {
-        let Some(effect) = self.engine.next_effect() else { return false };
-        match effect {
+    /// Carries out one effect; gives how much work that was, in writes to a stream.
+    fn carry_out_next(&mut self, now: Time) -> Option<usize> {
+        match self.engine.next_effect()? {
             Effect::Flush(key) => {
                 self.flush(key, now);
             }
@@ -204,10 +244,23 @@ impl Driver {
                 self.ended.push(Ended::Disconnected(Disconnect { token, reason, opened, request }));
             }
             Effect::Forget(_) => self.ended.push(Ended::Forgotten),
-            // Without a log no stream listens to anything.
-            Effect::Read(_) | Effect::Lag { .. } | Effect::Leave { .. } => {}
+            Effect::Read(key) => return Some(1 + self.replay(key) / REPLAYED_PER_WRITE),
+            Effect::Lag { since, topics } => self.log.with(|log, _| log.lag(since, &topics)),
+            Effect::Leave { key, since, topics, live } => {
+                let listener = Listener { shard: self.index, key };
+                self.log.with(|log, now| log.leave(listener, since, &topics, live, now));
+            }
         }
-        true
+        Some(1)
+    }
+
+    /// Gives a replaying stream what comes next; gives how many events that were.
+    fn replay(&mut self, key: Key) -> usize {
+        let Some(reading) = self.engine.reading(key) else { return 0 };
+        let page = self.log.read(Listener { shard: self.index, key }, reading, self.page);
+        let items = page.items.len();
+        self.engine.replay(key, page);
+        items
     }
 
     /// Writes once; true when the socket took all of it and more is pending.

@@ -9,7 +9,10 @@ mod sockets;
 
 pub(crate) use driver::{Disconnect, Driver, Ended, Turn};
 
-use sse_gateway_engine::{Census, Sent, Tally};
+use std::sync::Arc;
+
+use sse_gateway_engine::log::Offer;
+use sse_gateway_engine::{Census, Key, Sent, Tally};
 use sse_gateway_protocol::Token;
 use sse_gateway_protocol::sse::Frame;
 use tokio::sync::oneshot;
@@ -24,6 +27,14 @@ pub(crate) enum Command {
     Send { send: Wanted, answer: oneshot::Sender<Sent> },
     /// Sends to its streams, in order.
     SendAll { sends: Vec<Wanted>, answer: oneshot::Sender<Vec<Sent>> },
+    /// Applies what the log offers.
+    Offers(Vec<Offer>),
+    /// Asks for an open stream, and how many topics it has.
+    Find { token: Token, answer: oneshot::Sender<Option<(Key, usize)>> },
+    /// Closes a stream with a reason; answers whether there was one.
+    Close { token: Token, reason: Arc<str>, answer: oneshot::Sender<bool> },
+    /// Closes the streams of a subject with a reason; answers how many that were.
+    CloseSubject { subject: Arc<str>, reason: Arc<str>, answer: oneshot::Sender<usize> },
     /// Asks for its counters.
     Report(oneshot::Sender<Report>),
     /// Asks how much its fullest stream holds.

@@ -12,8 +12,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use sse_gateway_engine::log::LogCensus;
 use sse_gateway_engine::{Cut, Loss, Tally};
 
+use super::topics::{self, TopicMetrics};
 use crate::callbacks::Outcome;
 use crate::shard::Report;
 
@@ -28,7 +30,11 @@ pub struct Metric {
     pub help: &'static str,
 }
 
-const fn metric(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+pub(super) const fn metric(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
     Metric { name, labels, help }
 }
 
@@ -58,15 +64,33 @@ const UNDELIVERED: Metric = metric(
 );
 
 /// Every metric of `/internal/metrics`.
-pub const METRICS: &[Metric] =
-    &[STREAMS, CONNECTS, EVENTS, BYTES, SENDS, CLOSES, CUTS, CALLBACK_DURATION, OUTBOX_BYTES, UNDELIVERED];
+pub const METRICS: &[Metric] = &[
+    STREAMS,
+    CONNECTS,
+    EVENTS,
+    BYTES,
+    SENDS,
+    CLOSES,
+    CUTS,
+    CALLBACK_DURATION,
+    OUTBOX_BYTES,
+    UNDELIVERED,
+    topics::PUBLISHES,
+    topics::PUBLISHED,
+    topics::TOPICS,
+    topics::LOG_BYTES,
+    topics::REPLAYED,
+    topics::GAPS,
+    topics::LAGS,
+    topics::REPLACED,
+];
 
 /// Up to the longest callback timeout that is usual; the default is 5 s.
 const CALLBACK_BUCKETS: [f64; 11] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 
 type OneLabel = [(&'static str, &'static str); 1];
 type TwoLabels = [(&'static str, &'static str); 2];
-type Counters = Family<OneLabel, Counter>;
+pub(super) type Counters = Family<OneLabel, Counter>;
 
 /// The counters of a gateway.
 #[derive(Debug)]
@@ -84,10 +108,11 @@ pub(crate) struct Metrics {
     undelivered: Counters,
     rejected: Counter,
     to_nobody: Counter,
+    pub(crate) topics: TopicMetrics,
 }
 
 /// Every way in which a connect can end.
-const CONNECT_OUTCOMES: [&str; 11] = [
+const CONNECT_OUTCOMES: [&str; 13] = [
     "accepted",
     "unauthorized",
     "forbidden",
@@ -98,6 +123,8 @@ const CONNECT_OUTCOMES: [&str; 11] = [
     "client_left",
     "not_configured",
     "streams_full",
+    "topics_full",
+    "over",
     "shutting_down",
 ];
 
@@ -121,6 +148,7 @@ impl Metrics {
             undelivered: register(&mut registry, &UNDELIVERED, Counters::default()),
             rejected: Counter::default(),
             to_nobody: Counter::default(),
+            topics: TopicMetrics::new(&mut registry),
             registry,
         };
         // A rate over a counter that appears with its first event misses that event.
@@ -157,9 +185,10 @@ impl Metrics {
         self.callback_duration.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
-    /// Writes everything as text, with the shards' counters of this moment.
-    pub(crate) fn encode(&self, reports: &[Report]) -> Result<String, fmt::Error> {
+    /// Writes everything as text, with what the shards have counted and the log holds at this moment.
+    pub(crate) fn encode(&self, reports: &[Report], log: LogCensus) -> Result<String, fmt::Error> {
         self.take(reports);
+        self.topics.take(reports, log);
         let mut text = String::new();
         text::encode(&mut text, &self.registry)?;
         Ok(text)
@@ -196,7 +225,7 @@ impl Metrics {
     }
 }
 
-fn register<M>(registry: &mut Registry, metric: &Metric, value: M) -> M
+pub(super) fn register<M>(registry: &mut Registry, metric: &Metric, value: M) -> M
 where
     M: prometheus_client::registry::Metric + Clone,
 {
@@ -207,6 +236,6 @@ where
 }
 
 /// Sets a counter to a sum that other threads have counted up.
-fn put(counters: &Counters, label: (&'static str, &'static str), value: u64) {
+pub(super) fn put(counters: &Counters, label: (&'static str, &'static str), value: u64) {
     counters.get_or_create(&[label]).inner().store(value, Ordering::Relaxed);
 }

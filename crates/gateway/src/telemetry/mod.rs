@@ -2,6 +2,7 @@
 
 mod logs;
 mod metrics;
+mod topics;
 
 pub use logs::init_logs;
 pub(crate) use metrics::Metrics;

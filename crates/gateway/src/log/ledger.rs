@@ -1,0 +1,178 @@
+//! The log behind a lock that is held for one command, or for one batch of them.
+//!
+//! A command waits for a place in every shard's inbox *before* the lock is taken, so under the lock
+//! nothing waits, and what a command offers is in the inboxes before the next one runs: the order in
+//! each inbox is that of the sequence. The wait for places is what slows publishers down to the pace
+//! of the shards.
+//!
+//! Callers await their command and cannot tell where it is carried out: with a disk behind the log it
+//! will be a thread that writes many commands down at once before it answers any.
+
+use std::sync::{Mutex, MutexGuard};
+use std::time::Instant;
+
+use sse_gateway_engine::Time;
+use sse_gateway_engine::log::{
+    Description, Listener, Log, LogCensus, LogLimits, Offer, Page, PageSize, Reading,
+};
+use sse_gateway_protocol::Epoch;
+use tokio::sync::{Notify, mpsc};
+
+use crate::clock::Clock;
+use crate::shard::Command;
+
+/// The log in memory, and the inboxes of the shards that it tells.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    /// Never held over an await: each command takes microseconds.
+    state: Mutex<State>,
+    epoch: Epoch,
+    inboxes: Box<[mpsc::Sender<Command>]>,
+    clock: Clock,
+    due_sooner: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    log: Log,
+    /// When [`super::age`] will look next by itself.
+    alarm: Option<Time>,
+    sealed: bool,
+}
+
+/// Why the log takes no commands; nothing has happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unavailable {
+    /// The streams end, and what is published would reach nobody.
+    ShuttingDown,
+}
+
+impl Ledger {
+    /// Begins a life of the log, with an epoch of its own.
+    pub(crate) fn in_memory(limits: LogLimits, inboxes: Box<[mpsc::Sender<Command>]>, clock: Clock) -> Self {
+        let (_, random) = uuid::Uuid::new_v4().as_u64_pair();
+        let epoch = Epoch::from_random(random);
+        let state = State { log: Log::new(limits, epoch.clone(), 1), alarm: None, sealed: false };
+        Self { state: Mutex::new(state), epoch, inboxes, clock, due_sooner: Notify::new() }
+    }
+
+    /// Names the log's life.
+    pub(crate) fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    /// Carries a command out; when this returns, what it offers stands in the shards' inboxes.
+    ///
+    /// Cancelled before it returns, it may or may not have happened.
+    pub(crate) async fn execute<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(&mut Log, Time) -> T + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        self.turn().await.execute(command)
+    }
+
+    /// Waits until a command can be carried out at once, for a caller that must not wait afterwards.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        let mut places = Vec::with_capacity(self.inboxes.len());
+        for inbox in &self.inboxes {
+            // A shard that is gone has no streams to tell.
+            places.push(inbox.reserve().await.ok());
+        }
+        Turn { ledger: self, places }
+    }
+
+    /// Gives a replaying stream what comes next.
+    pub(crate) fn read(&self, listener: Listener, reading: Reading<'_>, size: PageSize) -> Page {
+        self.with(|log, _| log.read(listener, reading, size))
+    }
+
+    /// Carries out a command that offers nothing to anybody.
+    pub(crate) fn with<T>(&self, command: impl FnOnce(&mut Log, Time) -> T) -> T {
+        let mut state = self.lock();
+        let answer = command(&mut state.log, self.clock.now());
+        debug_assert!(state.log.next_offer().is_none(), "an offer without a place in its inbox");
+        self.set_alarm(&mut state);
+        answer
+    }
+
+    /// Describes a topic.
+    pub(crate) fn describe(&self, name: &str) -> Option<Description> {
+        self.lock().log.describe(name)
+    }
+
+    pub(crate) fn census(&self) -> LogCensus {
+        self.lock().log.census()
+    }
+
+    /// Takes no commands from here on: all that it took before stands in the inboxes.
+    pub(crate) fn seal(&self) {
+        self.lock().sealed = true;
+    }
+
+    /// Lets go what is due, and says when to come again.
+    pub(super) fn tick(&self) -> Option<Instant> {
+        let mut state = self.lock();
+        state.log.tick(self.clock.now());
+        state.alarm = state.log.next_deadline();
+        state.alarm.map(|alarm| self.clock.instant(alarm))
+    }
+
+    /// Waits until something is due sooner than [`tick`](Ledger::tick) has said.
+    pub(super) async fn due_sooner(&self) {
+        self.due_sooner.notified().await;
+    }
+
+    fn set_alarm(&self, state: &mut State) {
+        let due = state.log.next_deadline();
+        if due.is_some_and(|due| state.alarm.is_none_or(|alarm| due < alarm)) {
+            state.alarm = due;
+            self.due_sooner.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|_| {
+            tracing::error!("the log is left half changed by a panic; the gateway cannot go on");
+            std::process::abort()
+        })
+    }
+}
+
+/// A place in every shard's inbox.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    ledger: &'a Ledger,
+    places: Vec<Option<mpsc::Permit<'a, Command>>>,
+}
+
+impl Turn<'_> {
+    /// Carries a command out at once.
+    pub(crate) fn execute<T>(self, command: impl FnOnce(&mut Log, Time) -> T) -> Result<T, Unavailable> {
+        let Self { ledger, places } = self;
+        let mut state = ledger.lock();
+        if state.sealed {
+            return Err(Unavailable::ShuttingDown);
+        }
+        let now = ledger.clock.now();
+        let answer = command(&mut state.log, now);
+        state.log.commit(now);
+        deliver(&mut state.log, places);
+        ledger.set_alarm(&mut state);
+        Ok(answer)
+    }
+}
+
+/// Puts all offers into the inboxes, in order, one command for each shard that has any.
+fn deliver(log: &mut Log, places: Vec<Option<mpsc::Permit<'_, Command>>>) {
+    let mut by_shard: Vec<Vec<Offer>> = vec![Vec::new(); places.len()];
+    while let Some((shard, offer)) = log.next_offer() {
+        by_shard[shard].push(offer);
+    }
+    for (place, offers) in places.into_iter().zip(by_shard) {
+        if let Some(place) = place
+            && !offers.is_empty()
+        {
+            place.send(Command::Offers(offers));
+        }
+    }
+}
