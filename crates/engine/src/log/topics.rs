@@ -11,6 +11,7 @@ use super::topic::Topic;
 use super::types::TopicId;
 use crate::Time;
 
+const AGED_AT_ONCE_MAX: usize = 1024;
 /// As many entries of topics that are gone may stay in a list.
 const LISTED_KEPT: usize = 1024;
 
@@ -151,11 +152,14 @@ impl Topics {
         self.due.peek().map(|Reverse((due, _))| *due)
     }
 
-    /// Drops and forgets what is too old.
+    /// Drops and forgets what is too old, of so many topics at once that others need not wait long; what
+    /// is left is still due.
     pub(super) fn age(&mut self, now: Time, limits: &LogLimits) {
-        while let Some(Reverse((due, id))) = self.due.peek().copied()
-            && due <= now
-        {
+        for _ in 0..AGED_AT_ONCE_MAX {
+            let Some(Reverse((due, id))) = self.due.peek().copied().filter(|Reverse((due, _))| *due <= now)
+            else {
+                return;
+            };
             self.due.pop();
             let Some(topic) = self.get_mut(id) else { continue };
             topic.scheduled = false;
