@@ -16,6 +16,7 @@ mod listen;
 mod listeners;
 mod publish;
 mod read;
+mod restore;
 mod ring;
 mod staging;
 mod topic;
@@ -36,7 +37,9 @@ use crate::Time;
 pub use limits::LogLimits;
 pub use publish::Published;
 pub use read::PageSize;
+pub use restore::Restored;
 pub use staging::Change;
+pub use topic::Bounds;
 pub use types::{
     Completion, Entry, Item, Listened, Listener, Offer, Page, Reading, Start, Subscription, TopicId,
 };
@@ -57,6 +60,9 @@ pub struct Log {
     offers: VecDeque<(usize, Offer)>,
     /// The changes of topics that a stream's shard may not have applied yet.
     changing: Changing,
+    /// Topics of which more was handed, for whoever writes that down; nobody does without a disk.
+    handed: Vec<TopicId>,
+    writes_handed: bool,
 }
 
 /// Why a command is refused; nothing has happened.
@@ -126,7 +132,16 @@ impl Log {
             staged: Vec::new(),
             offers: VecDeque::new(),
             changing: Changing::default(),
+            handed: Vec::new(),
+            writes_handed: false,
         }
+    }
+
+    /// Keeps account of what [`take_handed`](Log::take_handed) gives from here on.
+    #[must_use]
+    pub fn written_down(mut self) -> Self {
+        self.writes_handed = true;
+        self
     }
 
     /// Names the log's life.

@@ -53,6 +53,7 @@ impl Log {
                 self.catch_up(subscription.topic, reading.since, head);
             }
         }
+        reading.topics.iter().for_each(|subscription| self.list_handed(subscription.topic));
         page
     }
 

@@ -94,6 +94,7 @@ impl Log {
                 Staged::Published(Appended { entry, shards, .. }) => {
                     grown.push(entry.topic);
                     self.hand_if_live(&entry);
+                    self.list_handed(entry.topic);
                     if !entry.events.is_empty() || entry.completion.is_some() {
                         let shards = self.with_newcomers(shards, entry.topic);
                         self.offer(shards, &entry);
@@ -167,7 +168,7 @@ impl Log {
         }
     }
 
-    fn keep_bounds(&mut self, grown: &[TopicId], now: Time) {
+    pub(super) fn keep_bounds(&mut self, grown: &[TopicId], now: Time) {
         for id in grown {
             let Some(topic) = self.topics.get_mut(*id) else { continue };
             let freed = topic.trim(now, &self.limits);

@@ -30,12 +30,35 @@ pub(super) struct Topic {
     inherited: Seq,
     /// The number of the newest event that was put into any stream's outbox.
     handed_through: Seq,
+    handed: Handed,
     /// When it was last published to or listened to.
     used: Time,
     /// Whether it waits in the log's list of what is due.
     pub(super) scheduled: bool,
     /// Whether it waits in the log's list of oldest events.
     pub(super) ranked: bool,
+}
+
+/// Whether what was handed of a topic has grown since it was last written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Handed {
+    WrittenDown,
+    More,
+    /// It has, and the topic waits to be written down.
+    Listed,
+}
+
+/// What of a topic outlives its events, for whoever writes it down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// When it was last used; now while somebody listens.
+    pub used: Time,
+    /// The number of the newest event that it dropped.
+    pub dropped_through: Seq,
+    /// What forgotten topics had dropped when it was made.
+    pub inherited: Seq,
+    /// The number of the newest event that was handed to any stream.
+    pub handed_through: Seq,
 }
 
 /// What a publish changes in a topic, so that it can be taken back.
@@ -57,6 +80,7 @@ impl Topic {
             dropped_through: inherited,
             inherited,
             handed_through: 0,
+            handed: Handed::WrittenDown,
             used: now,
             scheduled: false,
             ranked: false,
@@ -159,7 +183,54 @@ impl Topic {
 
     /// An event of it was put into a stream's outbox.
     pub(super) fn hand(&mut self, seq: Seq) {
-        self.handed_through = self.handed_through.max(seq);
+        if seq > self.handed_through {
+            self.handed_through = seq;
+            if self.handed == Handed::WrittenDown {
+                self.handed = Handed::More;
+            }
+        }
+    }
+
+    /// Tells, once, that it must be listed among those of which more was handed.
+    pub(super) fn list_handed(&mut self) -> bool {
+        let more = self.handed == Handed::More;
+        if more {
+            self.handed = Handed::Listed;
+        }
+        more
+    }
+
+    pub(super) fn handed_is_written_down(&mut self) {
+        self.handed = Handed::WrittenDown;
+    }
+
+    pub(super) fn bounds(&self, now: Time) -> Bounds {
+        Bounds {
+            used: if self.listeners.count() > 0 { now } else { self.used },
+            dropped_through: self.dropped_through,
+            inherited: self.inherited,
+            handed_through: self.handed_through,
+        }
+    }
+
+    /// Takes bounds that it had in the life before; events that it had dropped by then go again. Gives
+    /// how many bytes that frees.
+    pub(super) fn take_bounds(&mut self, bounds: Bounds) -> usize {
+        self.used = self.used.max(bounds.used);
+        self.inherited = self.inherited.max(bounds.inherited);
+        self.handed_through = self.handed_through.max(bounds.handed_through);
+        let mut freed = 0;
+        while self.ring.first().is_some_and(|first| first <= bounds.dropped_through) {
+            freed += self.drop_oldest().unwrap_or_default();
+        }
+        self.dropped_through = self.dropped_through.max(bounds.dropped_through);
+        freed
+    }
+
+    /// Tells whether any of these numbers is one of its events.
+    pub(super) fn retains_any(&self, first: Seq, count: u64) -> bool {
+        let place = self.ring.place_after(first.saturating_sub(1));
+        self.ring.number_at(place).is_some_and(|seq| seq < first + count)
     }
 
     /// Drops its oldest event; gives how many bytes that frees.

@@ -121,6 +121,14 @@ impl Topics {
         true
     }
 
+    pub(super) fn forgotten_through(&self) -> Seq {
+        self.forgotten_through
+    }
+
+    pub(super) fn raise_forgotten(&mut self, through: Seq) {
+        self.forgotten_through = self.forgotten_through.max(through);
+    }
+
     pub(super) fn grew(&mut self, bytes: usize) {
         self.bytes += bytes;
     }
@@ -156,8 +164,7 @@ impl Topics {
     /// is left is still due.
     pub(super) fn age(&mut self, now: Time, limits: &LogLimits) {
         for _ in 0..AGED_AT_ONCE_MAX {
-            let Some(Reverse((due, id))) = self.due.peek().copied().filter(|Reverse((due, _))| *due <= now)
-            else {
+            let Some(&Reverse((_, id))) = self.due.peek().filter(|Reverse((due, _))| *due <= now) else {
                 return;
             };
             self.due.pop();

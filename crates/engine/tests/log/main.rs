@@ -8,5 +8,6 @@ mod exclusive;
 mod keys;
 mod model;
 mod reading;
+mod restoring;
 mod sequence;
 mod staging;

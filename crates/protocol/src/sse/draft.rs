@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use memchr::memmem;
+
 use super::chunk::Chunk;
 use super::fields::{self, EVENT_BYTES_BESIDE_DATA};
 use super::frame::Frame;
@@ -30,6 +32,21 @@ impl Draft {
         Self { block }
     }
 
+    /// Takes the lines of an event that was stored without its place.
+    #[must_use]
+    pub fn of_lines(lines: &[u8]) -> Self {
+        Self { block: lines.to_vec() }
+    }
+
+    /// Gives the lines of a sealed event without its place, to be stored.
+    #[must_use]
+    pub fn lines_of(sealed: &Frame) -> &[u8] {
+        let payload = sealed.payload();
+        // No value holds a line break, so the last line of this kind is the id that was added.
+        let end = memmem::rfind(payload, b"\nid: ").map_or(payload.len(), |end| end + 1);
+        &payload[..end]
+    }
+
     /// Gives the event its place: the frame of one event with `id: <epoch>-<seq>`.
     #[must_use]
     pub fn seal(&self, epoch: &Epoch, seq: Seq) -> Frame {
@@ -56,5 +73,20 @@ impl Draft {
 impl fmt::Debug for Draft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Draft(\"{}\")", self.block.escape_ascii())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_a_sealed_event_are_those_of_its_draft() {
+        let epoch = Epoch::parse("life").expect("an epoch");
+        for (name, data) in [(None, ""), (Some("a"), "x\nid: 1\n"), (Some("id: 7"), "data: id: \n\nid: 3-4")]
+        {
+            let draft = Draft::new(name, data);
+            assert_eq!(Draft::of_lines(Draft::lines_of(&draft.seal(&epoch, 42))), draft);
+        }
     }
 }
