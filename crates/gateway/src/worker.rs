@@ -35,10 +35,11 @@ pub(crate) use listening::Opened;
 
 /// How many commands are taken before sockets get their turn.
 const COMMANDS_PER_TURN: usize = 256;
-/// How much of a topic's past a stream holds at once while it replays.
-const REPLAY_BYTES_MAX: usize = 64 << 10;
-/// How many events of it.
-const REPLAY_ITEMS_MAX: usize = 256;
+/// How much a replaying stream reads from the log at once, also when its outbox may hold much more:
+/// others wait for the log meanwhile.
+const PAGE_BYTES_MAX: usize = 64 << 10;
+/// How many events that is at most.
+const PAGE_ITEMS_MAX: usize = 256;
 
 /// What the tasks of one thread share.
 pub(crate) struct Worker {
@@ -96,8 +97,9 @@ fn limits(shared: &Shared) -> Limits {
         drain_timeout: connect::DRAIN_TIMEOUT,
         replaced_retry: Duration::from_millis(shared.config.topics.replaced_retry_ms),
         page: PageSize {
-            items_max: REPLAY_ITEMS_MAX,
-            bytes_max: REPLAY_BYTES_MAX.min(streams.outbox_bytes_max),
+            items_max: PAGE_ITEMS_MAX,
+            // A page comes beside what is left of the one before.
+            bytes_max: PAGE_BYTES_MAX.min(streams.outbox_bytes_max / 2),
         },
     }
 }
