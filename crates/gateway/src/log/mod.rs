@@ -10,3 +10,6 @@ mod ledger;
 
 pub(crate) use age::age;
 pub(crate) use ledger::{Ledger, Turn, Unavailable};
+
+#[cfg(test)]
+mod tests;
