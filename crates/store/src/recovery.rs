@@ -101,6 +101,8 @@ impl<D: Disk> Recovery<D> {
         for (topic, bounds) in &bounded.0 {
             visit(Record::Bounded { topic, bounds: *bounds });
         }
+        // What took a file's place must be certain to be there before the file goes.
+        self.disk.sync_names()?;
         for name in &self.leftovers {
             self.disk.remove(name)?;
         }

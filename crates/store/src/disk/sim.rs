@@ -123,10 +123,14 @@ impl SimDisk {
     pub fn crash(&self, seed: u64) {
         let mut state = self.state();
         let mut random = Random(seed);
-        let kept = random.below(state.changes.len() + 1);
-        let changes: Vec<_> = state.changes.drain(..).take(kept).collect();
-        for (name, content) in changes.into_iter().flatten() {
-            apply(&mut state.durable, name, content);
+        for change in std::mem::take(&mut state.changes) {
+            // Names become durable in any order.
+            if random.below(2) == 0 {
+                continue;
+            }
+            for (name, content) in change {
+                apply(&mut state.durable, name, content);
+            }
         }
         state.names = state.durable.clone();
         state.dead = false;
