@@ -32,5 +32,8 @@ mod publish_checks;
 mod close;
 mod describe;
 
+// What operators see.
+mod metrics;
+
 // 2.2 What is retained.
 mod retention;

@@ -103,6 +103,15 @@ impl Stage {
         let answer = self.topic(name).await;
         (answer.status() == 200).then(|| answer.json()["receivers"].as_u64().expect("a number"))
     }
+
+    /// One sample of `/internal/metrics`, named without its prefix.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let text = self.sender.get("/internal/metrics").await.text();
+        let sample = |line: &str| {
+            line.strip_prefix("sse_gateway_")?.strip_prefix(name)?.strip_prefix(' ')?.parse().ok()
+        };
+        text.lines().find_map(sample).unwrap_or_else(|| panic!("{name} is not in {text}"))
+    }
 }
 
 /// Reads the answer of a publish that was accepted.

@@ -34,12 +34,6 @@ async fn publish_all(stage: &Stage) {
     }
 }
 
-async fn metric(stage: &Stage, name: &str) -> f64 {
-    let text = stage.sender.get("/internal/metrics").await.text();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("no {name}")).parse().expect("a figure")
-}
-
 #[tokio::test]
 async fn a_reader_that_lags_is_not_cut_off_and_gets_everything_later() {
     let stage = Stage::start_with(&[OUTBOX, KEEP_ALL[0], KEEP_ALL[1]]).await;
@@ -50,7 +44,7 @@ async fn a_reader_that_lags_is_not_cut_off_and_gets_everything_later() {
         assert_eq!(stage.publish(body).await.1, 2, "a slow reader is a receiver");
         assert_eq!(healthy.next().await.text(), data(number), "nobody waits for the slow one");
     }
-    assert!(metric(&stage, "sse_gateway_outbox_bytes").await <= 65_536.0);
+    assert!(stage.metric("outbox_bytes").await <= 65_536.0);
     expect_cursor(&mut slow).await;
     for number in 0..EVENTS {
         assert_eq!(slow.next().await.text(), data(number));
@@ -119,7 +113,7 @@ async fn a_replay_of_1000_events_is_paced_by_its_reader() {
     let mut slow = stuck(&stage, "/", topics).await;
     for number in 0..EVENTS {
         if number % 100 == 0 {
-            let held = metric(&stage, "sse_gateway_outbox_bytes").await;
+            let held = stage.metric("outbox_bytes").await;
             assert!(held <= 65_536.0, "{held} at {number}");
         }
         if number % 250 == 0 {
