@@ -11,7 +11,8 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::gateway::Gateway;
-use super::registry::{ConnectError, Effect, Enqueued, Loss, Receipt, Registry, Request};
+use super::memory::Receipt;
+use super::registry::{ConnectError, Effect, Enqueued, Loss, Registry, Request};
 use super::{ConnectionSettings, Delivery, IfMissing, Message, PublishError, Time};
 use crate::metrics::Metrics;
 use crate::{GatewaySettings, Identifier, StartError};
@@ -41,6 +42,15 @@ struct Shared {
 struct State {
     registry: Registry,
     waiting: HashMap<Receipt, oneshot::Sender<Delivery>>,
+    next_receipt: Receipt,
+}
+
+impl State {
+    /// Gives a number that no other wait has or had.
+    fn receipt(&mut self) -> Receipt {
+        self.next_receipt += 1;
+        self.next_receipt
+    }
 }
 
 impl ConnectionManager {
@@ -51,7 +61,11 @@ impl ConnectionManager {
     ) -> Result<Self, StartError> {
         let rearm = Arc::new(Notify::new());
         let shared = Arc::new(Shared {
-            state: Mutex::new(State { registry: Registry::new(settings), waiting: HashMap::new() }),
+            state: Mutex::new(State {
+                registry: Registry::new(settings),
+                waiting: HashMap::new(),
+                next_receipt: 0,
+            }),
             gateway: Gateway::new(gateway)?,
             sends: Semaphore::new(gateway.sends_concurrent_max),
             metrics,
@@ -107,14 +121,16 @@ impl ConnectionManager {
         wait: Duration,
     ) -> Result<Delivery, PublishError> {
         let (settled, settles) = oneshot::channel();
-        let receipt =
-            self.decide(|state, now| match state.registry.enqueue(identifier, message, now)? {
+        let receipt = self.decide(|state, now| {
+            let receipt = state.receipt();
+            match state.registry.enqueue(identifier, message, receipt, now)? {
                 Enqueued::Waiting => Ok(None),
-                Enqueued::OnItsWay(receipt) => {
+                Enqueued::OnItsWay => {
                     state.waiting.insert(receipt, settled);
                     Ok(Some(receipt))
                 }
-            })?;
+            }
+        })?;
         let Some(receipt) = receipt else { return Ok(Delivery::Queued) };
         let forget = Forget { shared: &self.0, receipt };
         let delivery = timeout(wait, settles).await;

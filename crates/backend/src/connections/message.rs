@@ -50,7 +50,7 @@ pub(super) fn event_bytes(event: &Event) -> usize {
 }
 
 /// What an event costs besides its text.
-const EVENT_OVERHEAD: usize = 128;
+pub(super) const EVENT_OVERHEAD: usize = 128;
 
 /// What a client gets when nothing is retained for its identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 
 mod gateway;
 mod manager;
+mod memory;
 mod message;
 mod registry;
 mod settings;

@@ -7,9 +7,9 @@ use sse_gateway_protocol::Token;
 use super::effect::{Effect, Loss, Outcome};
 use super::lane::{Cargo, Connection, Farewell, Flight, Lane, PROBE_DELAY, Sender};
 use super::ledger::Ledger;
-use super::memory::Seq;
 use super::past::Fate;
 use crate::connections::Time;
+use crate::connections::memory::Seq;
 
 impl Lane {
     /// Takes the outcome of the request under way. The stream may have left or been replaced since.
@@ -46,7 +46,7 @@ impl Lane {
                 }
             }
             Outcome::Gone => self.lost_connection(token, None, ledger, now),
-            Outcome::Rejected => self.rejected(flight, first, through, count, ledger, now),
+            Outcome::Rejected => self.rejected(token, first, through, count, ledger, now),
             Outcome::NotTaken if self.is_connected(token) => {
                 self.give_up_waiting(ledger);
                 self.sender = backoff(attempts, now);
@@ -61,22 +61,21 @@ impl Lane {
     /// fallback. The end alone cannot be too large: then the stream is beyond help.
     fn rejected(
         &mut self,
-        flight: &Flight,
+        token: Token,
         first: Seq,
         through: Seq,
         count: usize,
         ledger: &mut Ledger,
         now: Time,
     ) {
-        let ends = matches!(flight.cargo, Cargo::Events { ends: true, .. });
-        match count - usize::from(ends) {
-            0 => self.lost_connection(flight.token, Some(Farewell::Silent), ledger, now),
+        match count {
+            0 => self.lost_connection(token, Some(Farewell::Silent), ledger, now),
             1 => {
                 let dropped = self.memory.replace_rejected(first);
                 ledger.lose(self.identifier.service(), Loss::Rejected, dropped);
             }
             _ => {
-                if let Some(connection) = self.connection_of(flight.token) {
+                if let Some(connection) = self.connection_of(token) {
                     connection.alone_before = through;
                 }
             }

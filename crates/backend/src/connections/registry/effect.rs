@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sse_gateway_protocol::Token;
 
-use super::memory::Receipt;
 use crate::connections::Delivery;
+use crate::connections::memory::Receipt;
 use crate::{Event, Identifier};
 
 /// One thing to do, in the order in which it was decided.

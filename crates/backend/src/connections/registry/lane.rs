@@ -24,9 +24,9 @@ use sse_gateway_protocol::Token;
 
 use super::effect::{Effect, Loss, Request};
 use super::ledger::Ledger;
-use super::memory::{Batch, Entry, Memory, ONE_BY_ONE, Receipt, Retention, Seq};
 use super::past::{Fate, Served};
 use crate::Identifier;
+use crate::connections::memory::{Batch, Content, Entry, Memory, ONE_BY_ONE, Receipt, Retention, Seq};
 use crate::connections::message::{IfMissing, Message, PublishError};
 use crate::connections::{ConnectionSettings, Delivery, Time, connection_close};
 
@@ -116,8 +116,7 @@ impl Lane {
     /// Takes an event; `room` is what all identifiers together may still retain.
     pub(super) fn push(
         &mut self,
-        message: Message,
-        ends: bool,
+        content: Content,
         receipt: Option<Receipt>,
         room: usize,
         ledger: &mut Ledger,
@@ -126,7 +125,7 @@ impl Lane {
         if self.memory.has_ended() {
             return Err(PublishError::Ended);
         }
-        let entry = Entry { seq: ledger.number(), message, ends, since: now, receipt };
+        let entry = Entry { seq: ledger.number(), content, since: now, receipt };
         let dropped = self.memory.push(entry, room, &ledger.settings)?;
         let loss = match self.memory.retention() {
             Retention::Queue => Loss::Full,
@@ -150,9 +149,9 @@ impl Lane {
         };
         self.memory = Memory::new(Retention::Story);
         for event in events {
-            self.push(Message::kept(event), false, None, room, ledger, now)?;
+            self.push(Content::Event(Message::kept(event)), None, room, ledger, now)?;
         }
-        self.push(Message::kept(connection_close(reason)), true, None, room, ledger, now)
+        self.push(Content::End(reason.into()), None, room, ledger, now)
     }
 
     /// Puts a new stream in the place of the present one. Gives whether it replaced one.
@@ -228,8 +227,10 @@ impl Lane {
         if let Some(request) = self.next_close() {
             self.dispatch(request, Cargo::Close, failures, ledger);
         } else if let Some((request, batch)) = self.next_events(&ledger.settings) {
-            let Batch { first, through, events, ends } = batch;
-            let cargo = Cargo::Events { first, through, count: events.len(), ends };
+            let Batch { first, through, events, end } = batch;
+            let cargo = Cargo::Events { first, through, count: events.len(), ends: end.is_some() };
+            let end = end.map(|reason| connection_close(&reason).into());
+            let events = events.into_iter().chain(end).collect();
             self.dispatch(Request { events, ..request }, cargo, failures, ledger);
         } else {
             self.probe(probes, ledger, now);
@@ -288,7 +289,7 @@ impl Lane {
             true => (settings.batch_events_max, settings.batch_bytes_max),
         };
         let batch = self.memory.batch(connection.next, events_max, bytes_max)?;
-        Some((Request { close: batch.ends, ..self.request(connection.token) }, batch))
+        Some((Request { close: batch.end.is_some(), ..self.request(connection.token) }, batch))
     }
 
     fn request(&self, token: Token) -> Request {

@@ -5,9 +5,9 @@ use std::collections::{HashMap, VecDeque};
 use sse_gateway_protocol::Token;
 
 use super::effect::{Effect, Loss};
-use super::memory::{Dropped, Receipt, Seq};
 use super::past::{Fate, Past, Served};
 use crate::Identifier;
+use crate::connections::memory::{Dropped, Receipt, Seq};
 use crate::connections::{ConnectionSettings, Delivery, Time};
 
 /// The tokens, the effects, and the numbers; every lane writes in it.
@@ -32,7 +32,7 @@ impl Ledger {
         }
     }
 
-    /// Gives a number that no entry and no receipt had before.
+    /// Gives a number that no entry had before.
     pub(super) fn number(&mut self) -> Seq {
         let seq = self.next_seq;
         self.next_seq += 1;
@@ -58,9 +58,9 @@ impl Ledger {
     }
 
     pub(super) fn lose(&mut self, service: &'static str, loss: Loss, dropped: Dropped) {
-        if dropped.events > 0 {
-            self.effects.push_back(Effect::Lost(service, loss, dropped.events));
+        if !dropped.is_empty() {
+            self.effects.push_back(Effect::Lost(service, loss, dropped.len() as u64));
         }
-        self.settle(dropped.receipts, Delivery::Queued);
+        self.settle(dropped.into_iter().filter_map(|entry| entry.receipt).collect(), Delivery::Queued);
     }
 }

@@ -4,14 +4,13 @@
 //! [`Registry::next_deadline`] says when to call [`Registry::tick`]. There is no socket, no clock, no
 //! task and no lock in here, so each race is a unit test in virtual time.
 //!
-//! Read [`lane`] for the life of one identifier, [`memory`] for what it retains, [`answers`] for
+//! Read [`lane`] for the life of one identifier, [`memory`](super::memory) for what it retains, [`answers`] for
 //! what each outcome means, and [`past`] for tokens that are over.
 
 mod answers;
 mod effect;
 mod lane;
 mod ledger;
-mod memory;
 mod past;
 #[cfg(test)]
 mod tests;
@@ -23,14 +22,13 @@ use sse_gateway_protocol::callback::CloseReason;
 
 use self::lane::{Farewell, Lane};
 use self::ledger::Ledger;
-use self::memory::Retention;
 use self::past::Fate;
+use super::memory::{Content, Memory, Receipt, Retention};
 use super::message::{Fallback, IfMissing, Message, PublishError};
-use super::{ConnectionSettings, Time, connection_close};
+use super::{ConnectionSettings, Time};
 use crate::Identifier;
 
 pub(crate) use self::effect::{Effect, Loss, Outcome, Request};
-pub(crate) use self::memory::Receipt;
 
 /// Owns every lane; identifier to token and back.
 #[derive(Debug)]
@@ -45,8 +43,8 @@ pub(crate) struct Registry {
 /// Where an event was put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Enqueued {
-    /// Behind a live stream's events; the receipt settles when its send came out.
-    OnItsWay(Receipt),
+    /// Behind a live stream's events; its receipt settles when its send came out.
+    OnItsWay,
     /// In the queue of a client that is not connected.
     Waiting,
 }
@@ -91,8 +89,10 @@ impl Registry {
         now: Time,
     ) -> Result<(), PublishError> {
         let room = self.room();
-        self.on_lane(identifier, now, |lane, ledger| lane.push(message, false, None, room, ledger, now))
-            .ok_or(PublishError::Ended)?
+        self.on_lane(identifier, now, |lane, ledger| {
+            lane.push(Content::Event(message), None, room, ledger, now)
+        })
+        .ok_or(PublishError::Ended)?
     }
 
     /// Adds the last event to a log, `connection_close` with the reason, and the end: one step.
@@ -112,10 +112,10 @@ impl Registry {
             }
             _ => (last, reason),
         };
-        let end = Message::kept(connection_close(reason));
+        let end = Content::End(reason.into());
         self.on_lane(identifier, now, |lane, ledger| {
-            lane.push(last, false, None, room, ledger, now)?;
-            lane.push(end, true, None, room, ledger, now)
+            lane.push(Content::Event(last), None, room, ledger, now)?;
+            lane.push(end, None, room, ledger, now)
         })
         .ok_or(PublishError::Ended)?
     }
@@ -125,14 +125,15 @@ impl Registry {
         &mut self,
         identifier: &Identifier,
         message: Message,
+        receipt: Receipt,
         now: Time,
     ) -> Result<Enqueued, PublishError> {
         let room = self.room();
         self.lane(identifier, Retention::Queue)?;
         self.on_lane(identifier, now, |lane, ledger| {
-            let receipt = lane.connection.is_some().then(|| ledger.number());
-            lane.push(message, false, receipt, room, ledger, now)?;
-            Ok(receipt.map_or(Enqueued::Waiting, Enqueued::OnItsWay))
+            let receipt = lane.connection.is_some().then_some(receipt);
+            lane.push(Content::Event(message), receipt, room, ledger, now)?;
+            Ok(receipt.map_or(Enqueued::Waiting, |_| Enqueued::OnItsWay))
         })
         .ok_or(PublishError::Ended)?
     }
@@ -141,7 +142,7 @@ impl Registry {
     pub(crate) fn forget(&mut self, identifier: &Identifier, now: Time) {
         self.on_lane(identifier, now, |lane, ledger| {
             lane.give_up_waiting(ledger);
-            lane.memory = memory::Memory::new(Retention::Story);
+            lane.memory = Memory::new(Retention::Story);
             lane.release(Some(Farewell::Silent), ledger, now);
         });
     }
@@ -250,8 +251,7 @@ impl Registry {
 
     #[cfg(test)]
     pub(crate) fn retained(&self, identifier: &Identifier) -> Vec<crate::Event> {
-        let batch = self.lanes.get(identifier).and_then(|lane| lane.memory.batch(0, usize::MAX, usize::MAX));
-        batch.into_iter().flat_map(|batch| batch.events).map(|event| (*event).clone()).collect()
+        self.lanes.get(identifier).map(|lane| lane.memory.retained()).unwrap_or_default()
     }
 
     fn room(&self) -> usize {

@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 
 use sse_gateway_protocol::Token;
 
-use super::memory::Seq;
 use crate::Identifier;
+use crate::connections::memory::Seq;
 use crate::connections::{ConnectionSettings, Time};
 
 /// What is known of a token that is not connected any more, or never was.

@@ -95,7 +95,7 @@ fn past_the_bound_of_all_bytes_queues_refuse_logs_lose_progress_and_results_fall
     assert!(world.registry.retained_bytes <= 1000);
     let version = Identifier::parse("version", "1").expect("a valid id");
     let message = Message::kept(Event::unnamed("x".repeat(900)));
-    let refused = world.registry.enqueue(&version, message, world.now);
+    let refused = world.registry.enqueue(&version, message, 1, world.now);
     assert_eq!(refused, Err(PublishError::Full));
     let result = Message::kept(Event::unnamed("x".repeat(2000)))
         .or_if_too_large(Event::unnamed("the result is too large"), "too_large");
@@ -116,7 +116,7 @@ fn past_the_bound_of_identifiers_new_ones_are_refused() {
     let other = Identifier::parse("version", "2").expect("a valid id");
     let token = world.new_token();
     let message = Message::kept(Event::unnamed("1"));
-    assert_eq!(world.registry.enqueue(&other, message, world.now), Err(PublishError::Full));
+    assert_eq!(world.registry.enqueue(&other, message, 1, world.now), Err(PublishError::Full));
     assert_eq!(world.registry.open_log(&other), Err(PublishError::Full));
     let refused = world.registry.connect(&other, token, true, IfMissing::Create, world.now);
     assert_eq!(refused, Err(ConnectError::Full));

@@ -21,6 +21,8 @@ struct World {
     identifier: Identifier,
     now: Time,
     tokens: u8,
+    /// The number of the latest wait.
+    receipts: Receipt,
     /// Whether the gateway takes several events in one request.
     batches: bool,
 }
@@ -28,7 +30,7 @@ struct World {
 impl World {
     fn new(identifier: Identifier, settings: ConnectionSettings) -> Self {
         let registry = Registry::new(settings);
-        Self { registry, identifier, now: Duration::ZERO, tokens: 0, batches: true }
+        Self { registry, identifier, now: Duration::ZERO, tokens: 0, receipts: 0, batches: true }
     }
 
     /// A task's log.
@@ -61,7 +63,8 @@ impl World {
 
     fn enqueue(&mut self, data: &str) -> Enqueued {
         let message = Message::kept(Event::unnamed(data));
-        self.registry.enqueue(&self.identifier, message, self.now).expect("the queue takes it")
+        self.receipts += 1;
+        self.registry.enqueue(&self.identifier, message, self.receipts, self.now).expect("the queue takes it")
     }
 
     fn new_token(&mut self) -> Token {

@@ -1,11 +1,11 @@
-//! What one identifier retains.
+//! What one identifier retains, whichever way its events go.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::message::{EVENT_OVERHEAD, Fallback, Message, PublishError, event_bytes};
+use super::{ConnectionSettings, Time};
 use crate::Event;
-use crate::connections::message::{Fallback, Message, PublishError, event_bytes};
-use crate::connections::{ConnectionSettings, Time, connection_close};
 
 /// Numbers the entries of all identifiers, so that a number is never used twice.
 pub(super) type Seq = u64;
@@ -36,11 +36,45 @@ pub(super) struct Memory {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) seq: Seq,
-    pub(super) message: Message,
-    /// The stream ends after this event.
-    pub(super) ends: bool,
+    pub(super) content: Content,
     pub(super) since: Time,
     pub(super) receipt: Option<Receipt>,
+}
+
+#[derive(Debug)]
+pub(super) enum Content {
+    Event(Message),
+    /// Nothing follows; the reason is for the clients.
+    End(Arc<str>),
+}
+
+impl Content {
+    fn bytes(&self) -> usize {
+        match self {
+            Content::Event(message) => message.bytes(),
+            Content::End(reason) => reason.len() + EVENT_OVERHEAD,
+        }
+    }
+
+    /// Counts what is sent of it.
+    fn sent_bytes(&self) -> usize {
+        match self {
+            Content::Event(message) => event_bytes(&message.event),
+            Content::End(_) => self.bytes(),
+        }
+    }
+
+    fn is_end(&self) -> bool {
+        matches!(self, Content::End(_))
+    }
+
+    /// Tells whether it stays when a log is full.
+    fn is_kept(&self) -> bool {
+        match self {
+            Content::Event(message) => message.kept,
+            Content::End(_) => true,
+        }
+    }
 }
 
 /// What travels in one request.
@@ -50,15 +84,12 @@ pub(super) struct Batch {
     /// The number after the last one in the batch.
     pub(super) through: Seq,
     pub(super) events: Vec<Arc<Event>>,
-    pub(super) ends: bool,
+    /// The reason of the end, if it follows the events.
+    pub(super) end: Option<Arc<str>>,
 }
 
 /// Entries that had to go.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Dropped {
-    pub(super) events: u64,
-    pub(super) receipts: Vec<Receipt>,
-}
+pub(super) type Dropped = Vec<Entry>;
 
 impl Memory {
     pub(super) fn new(retention: Retention) -> Self {
@@ -92,7 +123,7 @@ impl Memory {
             Retention::Queue => (settings.queue_events_max, settings.queue_bytes_max),
             Retention::Log | Retention::Story => (settings.log_events_max, settings.log_bytes_max),
         };
-        let bytes = entry.message.bytes();
+        let bytes = entry.content.bytes();
         if bytes > bytes_max {
             return Err(PublishError::TooLarge);
         }
@@ -100,17 +131,15 @@ impl Memory {
             return Err(PublishError::Full);
         }
         let room = self.bytes.saturating_add(room);
-        let (kept, ends) = (entry.message.kept, entry.ends);
+        let (kept, ends) = (entry.content.is_kept(), entry.content.is_end());
         self.bytes += bytes;
         self.entries.push_back(entry);
-        let mut dropped = Dropped::default();
+        let mut dropped = Dropped::new();
         let over = |memory: &Self| memory.entries.len() > events_max || memory.bytes > bytes_max;
-        // The control that ends a stream is small, and always has a place.
+        // The end is small, and always has a place.
         while !ends && (over(self) || (self.bytes > room && !kept)) {
             let Some(index) = self.first_to_go() else { break };
-            let entry = self.take(index);
-            dropped.events += 1;
-            dropped.receipts.extend(entry.and_then(|entry| entry.receipt));
+            dropped.extend(self.take(index));
         }
         if !ends && over(self) {
             self.take(self.entries.len() - 1);
@@ -124,28 +153,32 @@ impl Memory {
     fn first_to_go(&self) -> Option<usize> {
         match self.retention {
             Retention::Queue => Some(0),
-            Retention::Log | Retention::Story => self.entries.iter().position(|entry| !entry.message.kept),
+            Retention::Log | Retention::Story => {
+                self.entries.iter().position(|entry| !entry.content.is_kept())
+            }
         }
     }
 
-    /// Gives what to send next to a connection that has everything before `next`.
+    /// Gives what to send next to a reader who has everything before `next`.
     ///
     /// An event never travels without the end that follows it, if the gateway takes several.
     pub(super) fn batch(&self, next: Seq, events_max: usize, bytes_max: usize) -> Option<Batch> {
         let start = self.entries.partition_point(|entry| entry.seq < next);
         let first = self.entries.get(start)?;
-        let mut batch = Batch { first: first.seq, through: first.seq, events: Vec::new(), ends: false };
+        let mut batch = Batch { first: first.seq, through: first.seq, events: Vec::new(), end: None };
         let mut bytes = 0;
         for entry in self.entries.range(start..) {
-            bytes += event_bytes(&entry.message.event);
+            bytes += entry.content.sent_bytes();
             let full = batch.events.len() >= events_max || bytes > bytes_max;
-            let completes = entry.ends && events_max > ONE_BY_ONE;
+            let completes = entry.content.is_end() && events_max > ONE_BY_ONE;
             if full && !completes && !batch.events.is_empty() {
                 break;
             }
-            batch.events.push(Arc::clone(&entry.message.event));
+            match &entry.content {
+                Content::Event(message) => batch.events.push(Arc::clone(&message.event)),
+                Content::End(reason) => batch.end = Some(Arc::clone(reason)),
+            }
             batch.through = entry.seq + 1;
-            batch.ends = entry.ends;
         }
         Some(batch)
     }
@@ -154,7 +187,8 @@ impl Memory {
     /// this as JSON.
     pub(super) fn next_if_over(&self, next: Seq, json_bytes_max: usize) -> Option<Seq> {
         let entry = self.entries.get(self.entries.partition_point(|entry| entry.seq < next))?;
-        let event = &*entry.message.event;
+        let Content::Event(message) = &entry.content else { return None };
+        let event = &*message.event;
         // JSON takes at most six bytes for one: most events are known to fit without looking.
         let is_over = event_bytes(event) * 6 > json_bytes_max
             && serde_json::to_string(event).is_ok_and(|json| json.len() > json_bytes_max);
@@ -186,21 +220,20 @@ impl Memory {
     /// is lost.
     pub(super) fn replace_rejected(&mut self, seq: Seq) -> Dropped {
         let Ok(index) = self.entries.binary_search_by_key(&seq, |entry| entry.seq) else {
-            return Dropped::default();
+            return Dropped::new();
         };
-        let message = &mut self.entries[index].message;
-        if let Some(Fallback { event, reason }) = message.fallback.take() {
-            self.bytes -= event_bytes(&message.event);
-            message.event = event;
-            if let Some(end) = self.entries.get_mut(index + 1).filter(|entry| entry.ends) {
-                self.bytes -= end.message.bytes();
-                end.message = Message::kept(connection_close(reason));
-                self.bytes += end.message.bytes();
-            }
-            return Dropped::default();
+        let Content::Event(message) = &mut self.entries[index].content else { return Dropped::new() };
+        let Some(Fallback { event, reason }) = message.fallback.take() else {
+            return self.take(index).into_iter().collect();
+        };
+        self.bytes -= event_bytes(&message.event);
+        message.event = event;
+        if let Some(end) = self.entries.get_mut(index + 1).filter(|entry| entry.content.is_end()) {
+            self.bytes -= end.content.bytes();
+            end.content = Content::End(reason.into());
+            self.bytes += end.content.bytes();
         }
-        let receipt = self.take(index).and_then(|entry| entry.receipt);
-        Dropped { events: 1, receipts: receipt.into_iter().collect() }
+        Dropped::new()
     }
 
     /// When the oldest entry of a queue expires.
@@ -211,17 +244,25 @@ impl Memory {
 
     /// Drops the entries of a queue that are too old.
     pub(super) fn expire(&mut self, now: Time, settings: &ConnectionSettings) -> Dropped {
-        let mut dropped = Dropped::default();
+        let mut dropped = Dropped::new();
         while self.expires_at(settings).is_some_and(|at| at <= now) {
-            dropped.events += 1;
-            dropped.receipts.extend(self.take(0).and_then(|entry| entry.receipt));
+            dropped.extend(self.take(0));
         }
         dropped
     }
 
+    /// Gives everything, as a client would get it.
+    #[cfg(test)]
+    pub(super) fn retained(&self) -> Vec<Event> {
+        let batch = self.batch(0, usize::MAX, usize::MAX);
+        let (events, end) = batch.map(|batch| (batch.events, batch.end)).unwrap_or_default();
+        let end = end.map(|reason| super::connection_close(&reason));
+        events.iter().map(|event| (**event).clone()).chain(end).collect()
+    }
+
     fn take(&mut self, index: usize) -> Option<Entry> {
         let entry = self.entries.remove(index)?;
-        self.bytes -= entry.message.bytes();
+        self.bytes -= entry.content.bytes();
         Some(entry)
     }
 }
