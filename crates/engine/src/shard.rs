@@ -68,6 +68,8 @@ pub struct Shard {
     drains: BTreeSet<(Time, Key)>,
     listeners: Rosters<Topic>,
     subjects: Rosters<Box<str>>,
+    /// The streams that have not got to a change of their topics: they are on no list of what it adds.
+    changing: BTreeSet<Key>,
     /// What the last reading asked for.
     asked: Vec<Subscription>,
     tally: Tally,
@@ -93,6 +95,7 @@ impl Shard {
             drains: BTreeSet::new(),
             listeners: Rosters::default(),
             subjects: Rosters::default(),
+            changing: BTreeSet::new(),
             asked: Vec::new(),
             tally: Tally::default(),
             outbox_bytes: 0,

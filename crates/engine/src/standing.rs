@@ -73,10 +73,10 @@ pub(crate) struct Replay {
 /// so a slow reader hears the same as a fast one.
 #[derive(Debug)]
 pub(crate) enum Later {
-    /// It is told to go.
-    Ends { at: Seq, close: Frame },
+    /// It is told to go, if it still listens to the topic then.
+    SentAway { topic: TopicId, at: Seq, close: Frame },
     /// It listens to other topics.
-    Changes(Change),
+    Changed(Change),
 }
 
 /// Other topics for a stream.
@@ -154,11 +154,20 @@ impl Replay {
         Box::new(Self { opening: None, placed: true, read_queued: false, later: VecDeque::new() })
     }
 
-    /// Says what is not to be read any more.
-    pub(crate) fn ends_at(&self) -> Option<Seq> {
-        match self.later.back() {
-            Some(Later::Ends { at, .. }) => Some(*at),
-            Some(Later::Changes(_)) | None => None,
+    /// Tells whether a change that it has not got to adds a topic.
+    pub(crate) fn adds(&self, topic: TopicId) -> bool {
+        self.later.iter().any(|later| match later {
+            Later::Changed(change) => change.add.iter().any(|subscription| subscription.topic == topic),
+            Later::SentAway { .. } => false,
+        })
+    }
+
+    /// Says from where on nothing is to be read yet. Before a change the log stops by itself: it knows
+    /// which one the stream has not got to.
+    pub(crate) fn stops_at(&self) -> Seq {
+        match self.later.front() {
+            Some(Later::SentAway { at, .. }) => *at,
+            Some(Later::Changed(_)) | None => Seq::MAX,
         }
     }
 }

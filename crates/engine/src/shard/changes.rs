@@ -1,4 +1,4 @@
-//! An open stream listens to other topics.
+//! What happens to a stream's topics, in order with what is published.
 
 use std::slice;
 
@@ -11,32 +11,46 @@ use crate::standing::{Change, Later, Listening, Mode, Replay};
 use crate::stream::Life;
 use crate::tally::Cut;
 
-/// So many changes may wait for a slow reader; it is cut off as slow at the next.
-const CHANGES_WAITING_MAX: usize = 64;
+/// So many things may wait for a slow reader to get to them; it is cut off as slow at the next.
+const LATER_MAX: usize = 64;
 
 impl Shard {
-    /// A stream listens to other topics from here on.
-    pub(super) fn changed(&mut self, key: Key, change: Change) {
-        let life = self.streams.get(key).map(|stream| &stream.life);
-        if !matches!(life, Some(Life::Open { .. })) {
-            self.leave_unheard(key, change.at, &change.add);
-        } else if let Some(replay) = self.listening_mut(key).and_then(Listening::replay_mut) {
-            if replay.ends_at().is_some() {
-                self.leave_unheard(key, change.at, &change.add);
-                return;
+    /// Takes what concerns a stream's topics at its place in the sequence: a live stream has got there,
+    /// a replaying one has not.
+    pub(super) fn in_order(&mut self, key: Key, later: Later) {
+        match self.listening_mut(key).and_then(Listening::replay_mut) {
+            None => self.at_once(key, later),
+            Some(replay) => {
+                let changes = matches!(later, Later::Changed(_));
+                replay.later.push_back(later);
+                if replay.later.len() > LATER_MAX {
+                    self.cut(key, Cut::Slow);
+                } else if changes {
+                    self.changing.insert(key);
+                }
             }
-            replay.later.push_back(Later::Changes(change));
-            if replay.later.len() > CHANGES_WAITING_MAX {
-                self.cut(key, Cut::Slow);
+        }
+    }
+
+    pub(super) fn at_once(&mut self, key: Key, later: Later) {
+        let open = matches!(self.streams.get(key).map(|stream| &stream.life), Some(Life::Open { .. }));
+        match later {
+            Later::Changed(change) if open => self.change(key, change),
+            Later::Changed(change) => self.leave_unheard(key, change.at, &change.add),
+            Later::SentAway { topic, close, .. } => {
+                if self.nth(key, topic).is_some() {
+                    self.close_open(key, close);
+                }
             }
-        } else {
-            self.change(key, change);
         }
     }
 
     /// The log counts topics that are new as replaying; so the stream reads a page, which makes it
     /// live on all of them, and nothing of them is missed.
     fn change(&mut self, key: Key, Change { at, add, remove }: Change) {
+        if let Some(listening) = self.listening_mut(key) {
+            listening.since = at;
+        }
         for topic in remove {
             if let Some(nth) = self.nth(key, topic) {
                 self.leave_topic(key, nth);
@@ -68,7 +82,6 @@ impl Shard {
         let heard = self.enter_topic(key, nth, subscription);
         if let Some(listening) = self.listening_mut(key) {
             listening.topics.push(heard);
-            listening.since = at;
         }
     }
 }

@@ -29,8 +29,8 @@ impl Shard {
         let Some(listening) = self.listening(key) else { return 0 };
         let waiting =
             listening.replay().into_iter().flat_map(|replay| &replay.later).map(|later| match later {
-                Later::Changes(Change { add, .. }) => add.len(),
-                Later::Ends { .. } => 0,
+                Later::Changed(Change { add, .. }) => add.len(),
+                Later::SentAway { .. } => 0,
             });
         listening.topics.len() + waiting.sum::<usize>()
     }
@@ -74,7 +74,7 @@ impl Shard {
     pub(super) fn closed(&mut self, topic: TopicId, at: Seq, reason: &str) {
         let frame = connection_close(reason, None, None);
         for key in self.listeners_before(topic, at) {
-            self.close_at(key, at, frame.clone());
+            self.in_order(key, Later::SentAway { topic, at, close: frame.clone() });
         }
     }
 
@@ -82,27 +82,25 @@ impl Shard {
         for key in self.listeners_before(topic, at) {
             let retry_ms = self.jittered(self.limits.replaced_retry);
             self.tally.replaced += 1;
-            self.close_at(key, at, connection_close(REPLACED, None, Some(retry_ms)));
+            let close = connection_close(REPLACED, None, Some(retry_ms));
+            self.in_order(key, Later::SentAway { topic, at, close });
         }
     }
 
-    /// Gives the streams that have listened to a topic since before a number.
+    /// Gives the streams that have listened to a topic since before a number, or are about to have.
     fn listeners_before(&self, topic: TopicId, at: Seq) -> Vec<Key> {
-        let Some(list) = self.listeners.find(&topic) else { return Vec::new() };
-        let keys = self.listeners.seats(list).iter().filter_map(|seat| self.streams.key_of_slot(seat.slot));
-        keys.filter(|key| self.listening(*key).is_some_and(|listening| listening.since < at)).collect()
+        let list = self.listeners.find(&topic);
+        let seats = list.map(|list| self.listeners.seats(list)).unwrap_or_default();
+        let listed = seats.iter().filter_map(|seat| self.streams.key_of_slot(seat.slot));
+        let before = |key: &Key| self.listening(*key).is_some_and(|listening| listening.since < at);
+        let adds = |key: &Key| {
+            let replay = self.listening(*key).and_then(Listening::replay);
+            replay.is_some_and(|replay| replay.adds(topic)) && self.nth(*key, topic).is_none()
+        };
+        listed.filter(before).chain(self.changing.iter().copied().filter(adds)).collect()
     }
 
-    /// Closes a stream at its place in the sequence: after what it has not read of what is before.
-    pub(super) fn close_at(&mut self, key: Key, at: Seq, close: Frame) {
-        match self.listening_mut(key).and_then(Listening::replay_mut) {
-            Some(replay) if replay.ends_at().is_none() => replay.later.push_back(Later::Ends { at, close }),
-            Some(_) => {}
-            None => self.close_open(key, close),
-        }
-    }
-
-    fn close_open(&mut self, key: Key, frame: Frame) {
+    pub(super) fn close_open(&mut self, key: Key, frame: Frame) {
         self.deliver(key, frame);
         self.end(key);
     }

@@ -74,8 +74,9 @@ impl Shard {
         let (since, live, topics) = (listening.since, listening.is_live(), self.topic_ids(&listening));
         self.effects.push_back(Effect::Leave { key, since, topics, live });
         listening.topics.iter().for_each(|heard| self.leave_list(heard.place));
+        self.changing.remove(&key);
         for later in listening.replay().into_iter().flat_map(|replay| &replay.later) {
-            if let Later::Changes(change) = later {
+            if let Later::Changed(change) = later {
                 self.leave_unheard(key, change.at, &change.add);
             }
         }

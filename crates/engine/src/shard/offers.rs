@@ -12,7 +12,7 @@ use crate::effect::Effect;
 use crate::log::{Completion, Entry, Offer};
 use crate::outbox::Pace;
 use crate::rosters::Seat;
-use crate::standing::Change;
+use crate::standing::{Change, Later};
 use crate::stream::Life;
 
 /// The end of a topic as its listeners are told: whose last it was, and the others.
@@ -29,7 +29,8 @@ impl Shard {
             Offer::Published(entry) => self.published(entry),
             Offer::Replaced { topic, at } => self.replaced(*topic, *at),
             Offer::Changed { key, at, add, remove } => {
-                self.changed(*key, Change { at: *at, add: add.clone(), remove: remove.clone() });
+                let change = Change { at: *at, add: add.clone(), remove: remove.clone() };
+                self.in_order(*key, Later::Changed(change));
             }
             Offer::Closed { topic, at, reason } => self.closed(*topic, *at, reason),
         }

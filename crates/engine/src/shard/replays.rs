@@ -1,5 +1,7 @@
 //! A stream that has missed something reads it from the log, page by page, as its client takes it.
 
+use std::collections::VecDeque;
+
 use sse_gateway_protocol::control::{self, GapReason};
 use sse_gateway_protocol::{Position, Seq};
 
@@ -67,18 +69,17 @@ impl Shard {
     /// Takes a page of the log: a gap, if there is one, what comes next, and maybe the head.
     pub fn replay(&mut self, key: Key, page: Page) {
         let Some(replay) = self.listening(key).and_then(Listening::replay) else { return };
-        let ends_at = replay.ends_at().unwrap_or(Seq::MAX);
-        let Page { dropped, mut items, mut live_from } = page;
-        if let Some(beyond) = items.iter().position(|item| number_of(item) >= ends_at) {
-            items.truncate(beyond);
-            live_from = Some(ends_at - 1);
-        }
-        self.tell_gap(key, &dropped, items.first(), live_from);
+        let stops_at = replay.stops_at();
+        let Page { dropped, mut items, live_from } = page;
+        let beyond = items.iter().position(|item| number_of(item) >= stops_at);
+        items.truncate(beyond.unwrap_or(items.len()));
+        let head = live_from.or(beyond.map(|_| stops_at)).map(|head| head.min(stops_at - 1));
+        self.tell_gap(key, &dropped, items.first(), head);
         for item in items {
             self.replay_item(key, item);
         }
-        match live_from {
-            Some(head) => self.go_live(key, head.min(ends_at - 1)),
+        match head {
+            Some(head) => self.reach(key, head, live_from.is_some()),
             None => self.ask_for_page(key),
         }
     }
@@ -127,7 +128,8 @@ impl Shard {
         for heard in &mut listening.topics {
             let topic = self.listeners.name(heard.place.list);
             if let Some((_, through)) = through.iter().find(|(id, _)| *id == topic.id) {
-                heard.after = heard.after.max(*through);
+                // What is missing above the head is told when it comes to that.
+                heard.after = heard.after.max(head.map_or(*through, |head| head.min(*through)));
                 dropped.push(topic.name.clone());
             }
         }
@@ -150,21 +152,39 @@ impl Shard {
         self.deliver(key, control::gap(reason, &dropped, asked.as_deref(), (&self.epoch, to)));
     }
 
-    /// Everything up to the head is in its outbox: what comes next is offered.
-    fn go_live(&mut self, key: Key, head: Seq) {
+    /// Everything up to the head is in its outbox: what comes next is offered, if it is live, and what
+    /// waited comes now.
+    fn reach(&mut self, key: Key, head: Seq, live: bool) {
         let Some(listening) = self.listening_mut(key) else { return };
         let at = listening.caught_up_at(head);
         listening.cursor = at;
-        let Mode::Replaying(replay) = std::mem::replace(&mut listening.mode, Mode::Live) else { return };
-        if !replay.placed {
+        let Some(replay) = listening.replay_mut() else { return };
+        let (later, placed) = (std::mem::take(&mut replay.later), replay.placed);
+        if live {
+            listening.mode = Mode::Live;
+        }
+        if !placed {
             self.place_at(key, at);
         }
-        for later in replay.later {
-            match later {
-                Later::Ends { at, close } => self.close_at(key, at, close),
-                Later::Changes(change) => self.changed(key, change),
-            }
+        if !later.is_empty() {
+            self.get_to(key, later);
         }
+    }
+
+    /// The first has its turn. Offers behind it have passed the stream by, so it reads on before the next.
+    fn get_to(&mut self, key: Key, later: VecDeque<Later>) {
+        self.changing.remove(&key);
+        let mut later = later.into_iter();
+        later.by_ref().take(1).for_each(|first| self.at_once(key, first));
+        self.read_on(key);
+        later.for_each(|next| self.in_order(key, next));
+    }
+
+    fn read_on(&mut self, key: Key) {
+        if self.listening(key).is_some_and(Listening::is_live) {
+            self.replay_again(key);
+        }
+        self.ask_for_page(key);
     }
 
     /// Tells the client where it stands, before an event does.

@@ -225,3 +225,38 @@ fn a_change_with_additions_reads_once_and_is_no_lag() {
     assert_eq!(effects[1..], [Effect::Flush(client.key), Effect::Read(client.key)]);
     assert_eq!(world.shard.tally().lags, 0);
 }
+
+#[test]
+fn a_change_that_adds_nothing_does_not_hold_a_later_replay_back() {
+    let mut world = World::new();
+    let client = world.open_stuck_on("t");
+    world.change(client, &[], &["never heard"]);
+    world.change(client, &now(&["t"]), &[]);
+    for number in 0..7 {
+        world.publish("t", &[&number.to_string().repeat(250)]);
+        world.settle();
+    }
+    assert_eq!(world.shard.tally().lags, 1);
+    for _ in 0..3_000 {
+        world.drain_kernel(client, 1);
+    }
+    world.publish("t", &["live"]);
+    world.settle();
+    let heard = world.heard(client);
+    assert_eq!(heard.iter().filter(|heard| !heard.starts_with("cursor")).count(), 8, "{heard:?}");
+}
+
+#[test]
+fn what_passed_by_while_a_change_waited_is_read() {
+    for remove in [&[][..], &["u"][..]] {
+        let mut world = World::new();
+        let client = world.connect();
+        world.listen(client, &now(&["t", "u"]), None);
+        world.change(client, &[], remove);
+        world.publish("t", &["a"]);
+        world.settle();
+        world.publish("t", &["b"]);
+        world.settle();
+        assert_eq!(world.heard(client), ["cursor@1", "a@3", "b@4"]);
+    }
+}

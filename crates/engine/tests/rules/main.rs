@@ -16,6 +16,7 @@ mod gaps;
 mod heartbeats;
 mod lagging;
 mod leaving;
+mod listening_model;
 mod model;
 mod opening;
 mod races;

@@ -228,23 +228,29 @@ impl World {
 
     /// Gives what followed the head, without chunk framing, and whether the last chunk was seen.
     pub(crate) fn payload(&self, client: Client) -> (String, bool) {
-        let mut rest = self.text(client).strip_prefix(HEAD).expect("the head is first");
-        let mut payload = String::new();
-        while let Some((size, after)) = rest.split_once("\r\n") {
-            let size = usize::from_str_radix(size, 16).expect("a chunk size");
-            let Some(chunk) = after.get(..size) else {
-                payload.push_str(after);
-                return (payload, false);
-            };
-            payload.push_str(chunk);
-            rest = after[size..].strip_prefix("\r\n").expect("a chunk ends in CRLF");
-            if size == 0 {
-                assert_eq!(rest, "", "nothing follows the last chunk");
-                return (payload, true);
-            }
-        }
-        (payload, false)
+        unframed(self.text(client).strip_prefix(HEAD).expect("the head is first"))
     }
+}
+
+/// Takes the chunk framing off; the last chunk may be cut short.
+pub(crate) fn unframed(mut rest: &str) -> (String, bool) {
+    let mut payload = String::new();
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).expect("a chunk size");
+        let Some(chunk) = after.get(..size) else {
+            payload.push_str(after);
+            return (payload, false);
+        };
+        payload.push_str(chunk);
+        let Some(next) = after.get(size..size + 2) else { return (payload, false) };
+        assert_eq!(next, "\r\n", "a chunk ends in CRLF");
+        rest = &after[size + 2..];
+        if size == 0 {
+            assert_eq!(rest, "", "nothing follows the last chunk");
+            return (payload, true);
+        }
+    }
+    (payload, false)
 }
 
 pub(crate) fn request(number: u64) -> Box<str> {
