@@ -171,7 +171,7 @@ impl Worker {
         self.shared.shards[index].connections.send(accepted).await
     }
 
-    fn obey(&self, command: Command) {
+    fn obey(self: &Rc<Self>, command: Command) {
         let mut driver = self.driver.borrow_mut();
         // Whoever asked may be gone by now; the answer then interests nobody.
         match command {
@@ -183,7 +183,9 @@ impl Worker {
                 let _ = answer.send(sent);
             }
             Command::Offers(offers) => driver.apply(&offers),
-            Command::Find { token, answer } => drop(answer.send(driver.find(&token))),
+            Command::Change { token, change, answer } => {
+                spawn_local(listening::change(Rc::clone(self), token, change, answer));
+            }
             Command::Close { token, reason, answer } => drop(answer.send(driver.close(&token, &reason))),
             Command::CloseSubject { subject, reason, answer } => {
                 let _ = answer.send(driver.close_subject(&subject, &reason));

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use http::StatusCode;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use sse_gateway_protocol::callback::TOPICS_MAX;
 use sse_gateway_protocol::change::Change;
 use sse_gateway_protocol::close::{Close, Target};
 use sse_gateway_protocol::code::Code;
@@ -16,6 +15,7 @@ use sse_gateway_protocol::{Position, Token};
 use super::body::{self, Refused};
 use super::refusal;
 use crate::reply::{self, Body};
+use crate::shard::Unchanged;
 use crate::worker::Worker;
 
 /// Changes what a live stream listens to, in order with publishes.
@@ -25,16 +25,15 @@ pub(super) async fn change(
     worker: &Worker,
 ) -> Result<Response<Body>, Refused> {
     let body = body::read_json(request, bytes_max(worker), NOT_DECLARED).await?;
-    let Change { add, remove } = Change::read(&body)?;
+    let change = Change::read(&body)?;
     let token = Token::parse(token).ok_or(NOT_FOUND)?;
-    let (listener, topics) = worker.find(token).await.ok_or(NOT_FOUND)?;
-    if topics + add.len() > TOPICS_MAX + remove.len() {
-        return Err(TOO_MANY.into());
-    }
-    let log = &worker.shared.log;
-    let changed = log.execute(move |log, now| log.change(listener, &add, &remove, now)).await;
-    let seq = changed.map_err(refusal::unavailable)?.map_err(refusal::by_log)?;
-    let position = Position { epoch: log.epoch().clone(), seq };
+    let seq = worker.change(token, change).await.map_err(|unchanged| match unchanged {
+        Unchanged::NotFound => NOT_FOUND,
+        Unchanged::TooMany => TOO_MANY,
+        Unchanged::Refused(refused) => refusal::by_log(refused),
+        Unchanged::Unavailable(unavailable) => refusal::unavailable(unavailable),
+    })?;
+    let position = Position { epoch: worker.shared.log.epoch().clone(), seq };
     Ok(reply::json(StatusCode::OK, format!(r#"{{"position":"{position}"}}"#)))
 }
 

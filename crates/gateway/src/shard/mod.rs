@@ -11,11 +11,14 @@ pub(crate) use driver::{Disconnect, Driver, Ended, Turn};
 
 use std::sync::Arc;
 
-use sse_gateway_engine::log::Offer;
-use sse_gateway_engine::{Census, Key, Sent, Tally};
-use sse_gateway_protocol::Token;
+use sse_gateway_engine::log::{Offer, Refused};
+use sse_gateway_engine::{Census, Sent, Tally};
+use sse_gateway_protocol::change::Change;
 use sse_gateway_protocol::sse::Frame;
+use sse_gateway_protocol::{Seq, Token};
 use tokio::sync::oneshot;
+
+use crate::log::Unavailable;
 
 /// How many commands may wait for a shard; whoever sends more waits.
 pub(crate) const COMMANDS_WAITING_MAX: usize = 1024;
@@ -29,8 +32,8 @@ pub(crate) enum Command {
     SendAll { sends: Vec<Wanted>, answer: oneshot::Sender<Vec<Sent>> },
     /// Applies what the log offers.
     Offers(Vec<Offer>),
-    /// Asks for an open stream, and how many topics it has.
-    Find { token: Token, answer: oneshot::Sender<Option<(Key, usize)>> },
+    /// Changes what an open stream listens to.
+    Change { token: Token, change: Change, answer: oneshot::Sender<Result<Seq, Unchanged>> },
     /// Closes a stream with a reason; answers whether there was one.
     Close { token: Token, reason: Arc<str>, answer: oneshot::Sender<bool> },
     /// Closes the streams of a subject with a reason; answers how many that were.
@@ -49,6 +52,19 @@ pub(crate) enum Command {
 
 /// A send on its way to the shard of its stream: whom, what, and whether the stream ends after it.
 pub(crate) type Wanted = (Token, Option<Frame>, bool);
+
+/// Why a stream listens to what it did before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unchanged {
+    /// No open stream has the token.
+    NotFound,
+    /// It would have too many topics.
+    TooMany,
+    /// The log refuses it.
+    Refused(Refused),
+    /// The log takes no commands.
+    Unavailable(Unavailable),
+}
 
 /// What a shard counts, at one moment.
 #[derive(Clone, Debug, Default)]

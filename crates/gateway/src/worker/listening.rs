@@ -1,18 +1,20 @@
 //! Streams and the log: how a stream with topics opens, and what others ask of it by its token.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use sse_gateway_engine::log::{Listened, Listener, Refused};
 use sse_gateway_engine::{Accepted, Answer, Key, Then};
-use sse_gateway_protocol::Token;
-use sse_gateway_protocol::callback::{IfMissing, TopicWish};
+use sse_gateway_protocol::callback::{IfMissing, TOPICS_MAX, TopicWish};
+use sse_gateway_protocol::change::Change;
 use sse_gateway_protocol::sse::{Encoder, Frame};
+use sse_gateway_protocol::{Seq, Token};
 use tokio::sync::oneshot;
 
 use super::Worker;
 use crate::listener::Taken;
 use crate::log::{Turn, Unavailable};
-use crate::shard::{self, Command};
+use crate::shard::{self, Command, Unchanged};
 
 /// How the opening of a stream with topics came out.
 #[derive(Debug)]
@@ -65,12 +67,11 @@ impl Worker {
         if opened { Opened::Open } else { Opened::Gone }
     }
 
-    /// Finds an open stream, and how many topics it has.
-    pub(crate) async fn find(&self, token: Token) -> Option<(Listener, usize)> {
+    /// Changes what a stream of any shard listens to; gives the number of the change.
+    pub(crate) async fn change(&self, token: Token, change: Change) -> Result<Seq, Unchanged> {
         let shard = shard::shard_of(&token, self.shared.shards.len());
-        let found = self.ask(shard, |answer| Command::Find { token, answer }).await??;
-        let (key, topics) = found;
-        Some((Listener { shard, key }, topics))
+        let changed = self.ask(shard, |answer| Command::Change { token, change, answer }).await;
+        changed.unwrap_or(Err(Unchanged::NotFound))
     }
 
     /// Closes a stream of any shard with a reason; false when there is none.
@@ -89,12 +90,35 @@ impl Worker {
         self.shared.ask_all(command).await.into_iter().map(|(_, closed)| closed).sum()
     }
 
+    fn change_here(&self, turn: Turn<'_>, token: &Token, change: &Change) -> Result<Seq, Unchanged> {
+        let Change { add, remove } = change;
+        let (key, topics) = self.driver.borrow().find(token).ok_or(Unchanged::NotFound)?;
+        if topics + add.len() > TOPICS_MAX + remove.len() {
+            return Err(Unchanged::TooMany);
+        }
+        let listener = Listener { shard: self.index, key };
+        let changed = turn.execute(|log, now| log.change(listener, add, remove, now));
+        changed.map_err(Unchanged::Unavailable)?.map_err(Unchanged::Refused)
+    }
+
     /// Asks a shard by its inbox, the own one too: the question stands behind what was offered before.
     async fn ask<T>(&self, shard: usize, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
         let (answer, receiver) = oneshot::channel();
         self.shared.shards[shard].inbox.send(command(answer)).await.ok()?;
         receiver.await.ok()
     }
+}
+
+/// Changes what a stream listens to, in one step of its shard, so that it is the stream that was found.
+pub(super) async fn change(
+    worker: Rc<Worker>,
+    token: Token,
+    change: Change,
+    answer: oneshot::Sender<Result<Seq, Unchanged>>,
+) {
+    let turn = worker.shared.log.turn().await;
+    // Whoever asked may be gone by now; the answer then interests nobody.
+    let _ = answer.send(worker.change_here(turn, &token, &change));
 }
 
 fn tell(told: &IfMissing) -> Then {
