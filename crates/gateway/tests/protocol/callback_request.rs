@@ -57,7 +57,7 @@ async fn the_callback_url_is_posted_to_exactly_as_configured() {
         assert_eq!(callback.head.header("content-type"), Some("application/json"));
         assert_eq!(callback.head.header("host"), Some(callbacks.address().to_string().as_str()));
         assert_eq!(callback.head.header("authorization"), None);
-        assert_eq!(callback.head.header("sse-gateway-features"), Some("events"));
+        assert_eq!(callback.head.header("sse-gateway-features"), Some("events, topics"));
     }
 }
 

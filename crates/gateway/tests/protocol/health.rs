@@ -41,10 +41,10 @@ async fn every_answer_of_its_own_routes_names_the_features() {
         sender.post("/internal/send", "application/json", vec![b' '; (1 << 20) + 1]).await,
         sender.post("/healthz", "text/plain", "x").await,
     ] {
-        assert_eq!(answer.header("sse-gateway-features"), Some("events"), "{answer:?}");
+        assert_eq!(answer.header("sse-gateway-features"), Some("events, topics"), "{answer:?}");
     }
     let gateway = Gateway::start([("INTERNAL_SECRET", "x")]).await;
     let refusal = gateway.sender().get("/internal/metrics").await;
     assert_eq!(refusal.status(), 401);
-    assert_eq!(refusal.header("sse-gateway-features"), Some("events"));
+    assert_eq!(refusal.header("sse-gateway-features"), Some("events, topics"));
 }
