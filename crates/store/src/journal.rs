@@ -71,6 +71,8 @@ impl<D: Disk> Journal<D> {
         let (open, lossy) = (None, false);
         let mut journal = Self { disk, options, shelf, epoch, secret, reserved_through, next, open, lossy };
         journal.open()?;
+        // Without room for it the store only reads; the next append says so.
+        let _ = ballast::take(&journal.disk, &journal.shelf, journal.options.segment_bytes);
         Ok(journal)
     }
 
