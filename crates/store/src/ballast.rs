@@ -33,7 +33,7 @@ pub(crate) fn take<D: Disk>(disk: &D, shelf: &Shelf, bytes: u64) -> io::Result<(
         Ballast::Lent => return Err(io::ErrorKind::StorageFull.into()),
         Ballast::Gone => {}
     }
-    let written = disk.create(BALLAST).and_then(|mut file| file.append(&incompressible(bytes)));
+    let written = disk.create(BALLAST, 0).and_then(|mut file| file.append(&incompressible(bytes)));
     match written {
         Ok(()) => {
             shelf.lock().ballast = Ballast::Held;

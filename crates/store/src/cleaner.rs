@@ -162,7 +162,7 @@ impl<D: Disk> Cleaner<D> {
         let (from, previous_end) = (first.header.from(), first.header.previous_end);
         let bytes = copy.finish(retention, &newest.header, (from, previous_end), now_ms);
         let length = bytes.len() as u64;
-        let mut file = self.disk.create(CLEANED)?;
+        let mut file = self.disk.create(CLEANED, 0)?;
         file.append(&bytes)?;
         file.sync()?;
         self.disk.rename(CLEANED, &name_of(last.number))?;

@@ -101,11 +101,11 @@ impl<'a> Frames<'a> {
     ///
     /// Then it is no write that a crash tore, and something was answered that is gone.
     pub(crate) fn is_missing_what_was_synced(&self) -> bool {
-        let heads = (self.at + 1..self.segment.len()).filter_map(|at| {
+        let mut heads = (self.at + 1..self.segment.len()).filter_map(|at| {
             let bytes = self.segment.get(at..)?;
             Head::read(bytes, self.nonce, at as u64)
         });
-        { heads }.any(|(head, ..)| head.synced > self.at as u64)
+        heads.any(|(head, ..)| head.synced > self.at as u64)
     }
 }
 

@@ -229,7 +229,7 @@ impl<D: Disk> Journal<D> {
             nonce,
             reserved_through: self.reserved_through,
         };
-        let mut file = self.disk.create(NEXT)?;
+        let mut file = self.disk.create(NEXT, self.options.segment_bytes)?;
         file.append(&header.encode())?;
         file.sync()?;
         self.disk.rename(NEXT, &name_of(number))?;

@@ -199,7 +199,7 @@ impl<D: Disk> Recovery<D> {
     /// Writes the newest segment again, as far as it counts. What was read of it may never have reached
     /// the disk, and if a sync had failed on it, a sync now would say nothing.
     fn write_anew(&self, sealed: Sealed, segment: &Segment) -> io::Result<()> {
-        let mut file = self.disk.create(NEXT)?;
+        let mut file = self.disk.create(NEXT, 0)?;
         file.append(segment.counted(sealed.end))?;
         file.sync()?;
         self.disk.rename(NEXT, &name_of(sealed.number))?;

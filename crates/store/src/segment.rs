@@ -65,7 +65,9 @@ impl Segment {
             tail.reserved_through = tail.reserved_through.max(head.reserved_through);
         }
         tail.end = frames.at() as u64;
-        tail.torn = self.bytes.len() as u64 - tail.end;
+        // A segment reads as zeros behind what was appended.
+        let last = self.bytes.iter().rposition(|byte| *byte != 0);
+        tail.torn = last.map_or(0, |last| last as u64 + 1).saturating_sub(tail.end);
         let whole = match self.header.origin {
             Origin::Written => !frames.is_missing_what_was_synced(),
             Origin::Cleaned { bytes, .. } => bytes == tail.end && tail.torn == 0,

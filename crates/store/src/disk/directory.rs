@@ -71,8 +71,10 @@ impl Disk for Directory {
         Ok(bytes)
     }
 
-    fn create(&self, name: &str) -> io::Result<File> {
-        writable().truncate(true).open(self.path_of(name))
+    fn create(&self, name: &str, length: u64) -> io::Result<File> {
+        let file = writable().truncate(true).open(self.path_of(name))?;
+        file.set_len(length)?;
+        Ok(file)
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {

@@ -28,11 +28,13 @@ pub trait Disk: Clone + Send + 'static {
     /// What the system says.
     fn read(&self, name: &str, bytes_max: usize) -> io::Result<Vec<u8>>;
 
-    /// Makes a file, or empties the one that is there.
+    /// Makes a file, or empties the one that is there. As long as it has fewer bytes than `length`, the
+    /// others read as zeros and need no room: then an append changes no length, which a file system
+    /// would have to make durable as well.
     ///
     /// # Errors
     /// What the system says.
-    fn create(&self, name: &str) -> io::Result<Self::File>;
+    fn create(&self, name: &str, length: u64) -> io::Result<Self::File>;
 
     /// Gives a file another name; a file that had that name is gone, and no crash shows both.
     ///

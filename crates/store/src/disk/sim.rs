@@ -45,7 +45,10 @@ struct State {
 
 #[derive(Clone, Debug, Default)]
 struct Content {
+    /// What was appended.
     bytes: Vec<u8>,
+    /// It reads as zeros from there up to here.
+    length: usize,
     /// How much of it a crash leaves for certain.
     synced: usize,
     /// What a failed sync lost, though it can be read until the crash.
@@ -93,6 +96,13 @@ impl SimDisk {
         self.state().used()
     }
 
+    /// Counts the bytes that were appended to a file; 0 if there is none.
+    #[must_use]
+    pub fn appended(&self, name: &str) -> usize {
+        let state = self.state();
+        state.find(name).map_or(0, |content| state.files[content].bytes.len())
+    }
+
     /// Flips one bit of a file, also in what was synced.
     pub fn flip(&self, name: &str, bit: usize) {
         let mut state = self.state();
@@ -109,6 +119,7 @@ impl SimDisk {
         if let Some(content) = state.names.get(name).copied() {
             let content = &mut state.files[content];
             content.bytes.truncate(length);
+            content.length = content.length.min(length);
             content.synced = content.synced.min(length);
         }
     }
@@ -213,15 +224,17 @@ impl Disk for SimDisk {
 
     fn read(&self, name: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
         let state = self.state();
-        let bytes = &state.files[state.find(name)?].bytes;
-        Ok(bytes[..bytes.len().min(bytes_max)].to_vec())
+        let content = &state.files[state.find(name)?];
+        let mut bytes = content.bytes.clone();
+        bytes.resize(bytes.len().max(content.length).min(bytes_max), 0);
+        Ok(bytes)
     }
 
-    fn create(&self, name: &str) -> io::Result<SimFile> {
+    fn create(&self, name: &str, length: u64) -> io::Result<SimFile> {
         let mut state = self.state();
         state.call()?;
         let content = state.files.len();
-        state.files.push(Content::default());
+        state.files.push(Content { length: length as usize, ..Content::default() });
         state.change(vec![(name.to_owned(), Some(content))]);
         Ok(SimFile { disk: self.clone(), content })
     }

@@ -127,7 +127,7 @@ fn copy(disk: &SimDisk) -> SimDisk {
     let copied = SimDisk::new();
     for name in disk.names().expect("it lists") {
         let bytes = disk.read(&name, usize::MAX).expect("it reads");
-        copied.create(&name).and_then(|mut file| file.append(&bytes)).expect("the disk works");
+        copied.create(&name, 0).and_then(|mut file| file.append(&bytes)).expect("the disk works");
     }
     copied
 }

@@ -185,7 +185,7 @@ fn a_deletion_ends_the_bounds_of_before_and_not_those_of_after(ground: &impl Gro
 
 fn other_files_are_left_alone(ground: &impl Ground) {
     let other = "7.segment";
-    drop(ground.disk().create(other).expect("the disk works"));
+    drop(ground.disk().create(other, 0).expect("the disk works"));
     drop(ground.begin(ALWAYS, 1));
     drop(ground.begin(ALWAYS, 2));
     assert!(ground.disk().names().expect("it lists").iter().any(|name| name == other));
