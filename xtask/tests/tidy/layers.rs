@@ -66,6 +66,15 @@ fn the_protocol_knows_no_other_part() {
     assert_none("The protocol is what all parts share:", &own.collect::<Vec<_>>());
 }
 
+#[test]
+fn the_store_and_the_engine_never_see_each_other() {
+    assert!(
+        !dependencies("sse-gateway-store").contains("sse-gateway-engine"),
+        "the store knows rules of the log"
+    );
+    assert!(!dependencies("sse-gateway-engine").contains("sse-gateway-store"), "the engine knows the disk");
+}
+
 /// Everything a package is built from on this platform, without what only tests and builds use.
 fn dependencies(package: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
