@@ -35,6 +35,9 @@ pub(crate) use listening::Opened;
 
 /// How many commands are taken before sockets get their turn.
 const COMMANDS_PER_TURN: usize = 256;
+/// How many events are put into outboxes before sockets get their turn: one publish may be for
+/// thousands of streams.
+const EVENTS_PER_TURN: u64 = 32_768;
 /// How much a replaying stream reads from the log at once, also when its outbox may hold much more:
 /// others wait for the log meanwhile.
 const PAGE_BYTES_MAX: usize = 64 << 10;
@@ -149,7 +152,11 @@ impl Worker {
                     () = &mut alarm, if deadline.is_some() => {}
                 }
             }
+            let enough = self.driver.borrow().events_accepted() + EVENTS_PER_TURN;
             for _ in 0..COMMANDS_PER_TURN {
+                if self.driver.borrow().events_accepted() >= enough {
+                    break;
+                }
                 let Ok(command) = inbox.try_recv() else { break };
                 self.obey(command);
             }

@@ -158,6 +158,11 @@ impl Driver {
         offers.iter().for_each(|offer| self.engine.apply(offer));
     }
 
+    /// Counts the events that were ever put into outboxes.
+    pub(crate) fn events_accepted(&self) -> u64 {
+        self.engine.tally().events_accepted
+    }
+
     /// Finds an open stream, and how many topics it has.
     pub(crate) fn find(&self, token: &Token) -> Option<(Key, usize)> {
         let key = self.engine.is_open(token)?;
