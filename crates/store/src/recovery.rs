@@ -238,12 +238,3 @@ impl Bounded {
         }
     }
 }
-
-impl From<Error> for io::Error {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Disk(error) => error,
-            damage => io::Error::new(io::ErrorKind::InvalidData, damage),
-        }
-    }
-}
