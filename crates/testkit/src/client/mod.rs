@@ -204,10 +204,9 @@ impl Client {
     /// # Panics
     /// When the stream ends instead.
     pub async fn next_event(&mut self) -> Delivered {
-        loop {
-            if let Item::Event { event, data, id } = self.next_item().await {
-                return Delivered { name: event, data, id };
-            }
+        match self.event_or_end().await {
+            Ok(event) => event,
+            Err(end) => panic!("the stream ended ({end:?}) instead of going on"),
         }
     }
 
@@ -227,22 +226,24 @@ impl Client {
     /// # Panics
     /// When anything else comes before it.
     pub async fn end(&mut self) -> End {
-        loop {
-            match within("the end of a stream", self.poll_item()).await {
-                Ok(Item::Comment(_)) => {}
-                Ok(item) => panic!("{item:?} instead of the end"),
-                Err(end) => return end,
+        let end = async {
+            loop {
+                match self.poll_item().await {
+                    Ok(Item::Comment(_)) => {}
+                    Ok(item) => panic!("{item:?} instead of the end"),
+                    Err(end) => return end,
+                }
             }
-        }
+        };
+        within("the end of a stream", end).await
     }
 
     /// Reads on to the end and gives every event before it.
     pub async fn remaining_events(&mut self) -> (Vec<Delivered>, End) {
         let mut events = Vec::new();
         loop {
-            match within("the next item or the end of a stream", self.poll_item()).await {
-                Ok(Item::Event { event, data, id }) => events.push(Delivered { name: event, data, id }),
-                Ok(_) => {}
+            match self.event_or_end().await {
+                Ok(event) => events.push(event),
                 Err(end) => return (events, end),
             }
         }
@@ -292,6 +293,18 @@ impl Client {
     /// Sends RST.
     pub fn reset(self) {
         self.wire.reset();
+    }
+
+    async fn event_or_end(&mut self) -> Result<Delivered, End> {
+        // One deadline for all: heartbeats must not keep a test waiting for ever.
+        let next = async {
+            loop {
+                if let Item::Event { event, data, id } = self.poll_item().await? {
+                    return Ok(Delivered { name: event, data, id });
+                }
+            }
+        };
+        within("the next event or the end of a stream", next).await
     }
 
     /// An error is the end.

@@ -38,8 +38,8 @@ impl Subscriber {
         assert_eq!(head.header("content-type"), Some("text/event-stream"), "{head:?}");
         let mut subscriber =
             Self { client, unread: BytesMut::new(), blocks: VecDeque::new(), last: None, closing: false };
-        let first = subscriber.poll().await.unwrap_or_else(|end| panic!("{end:?} before the first comment"));
-        assert_eq!(first.comment.as_deref(), Some("ok"));
+        let first = within("the first comment of a stream", subscriber.poll()).await;
+        assert_eq!(first.map(|block| block.comment), Ok(Some("ok".to_owned())));
         subscriber
     }
 
@@ -56,12 +56,16 @@ impl Subscriber {
     /// # Errors
     /// When the stream ends instead.
     pub async fn try_next(&mut self) -> Result<Block, End> {
-        loop {
-            let block = self.poll().await?;
-            if block.comment.is_none() {
-                return Ok(block);
+        // One deadline for all: heartbeats must not keep a test waiting for ever.
+        let next = async {
+            loop {
+                let block = self.poll().await?;
+                if block.comment.is_none() {
+                    return Ok(block);
+                }
             }
-        }
+        };
+        within("the next event or the end of a stream", next).await
     }
 
     /// Waits for the next comment; events are passed over.
@@ -69,13 +73,16 @@ impl Subscriber {
     /// # Panics
     /// When the stream ends instead.
     pub async fn next_comment(&mut self) -> String {
-        loop {
-            match self.poll().await {
-                Ok(Block { comment: Some(text), .. }) => return text,
-                Ok(_) => {}
-                Err(end) => panic!("the stream ended ({end:?}) without another comment"),
+        let next = async {
+            loop {
+                match self.poll().await {
+                    Ok(Block { comment: Some(text), .. }) => return text,
+                    Ok(_) => {}
+                    Err(end) => panic!("the stream ended ({end:?}) without another comment"),
+                }
             }
-        }
+        };
+        within("the next comment of a stream", next).await
     }
 
     /// Waits for as many events and gives their data.
@@ -128,7 +135,7 @@ impl Subscriber {
 
     async fn poll(&mut self) -> Result<Block, End> {
         while self.blocks.is_empty() {
-            match within("the next block or the end of a stream", self.client.next_payload()).await {
+            match self.client.next_payload().await {
                 Ok(payload) => self.read(&payload),
                 Err(end) => {
                     assert!(end != End::Clean || self.unread.is_empty(), "half a block: {:?}", self.unread);
