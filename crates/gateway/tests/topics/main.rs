@@ -31,6 +31,7 @@ mod publish_checks;
 // 2.3 Other verbs.
 mod close;
 mod describe;
+mod http;
 
 // What operators see.
 mod metrics;
