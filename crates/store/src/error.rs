@@ -33,15 +33,6 @@ pub enum Error {
     },
 }
 
-impl From<Error> for io::Error {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Disk(error) => error,
-            damage => io::Error::new(io::ErrorKind::InvalidData, damage),
-        }
-    }
-}
-
 /// Tells whether a write failed because there is no room on the disk, or none for this user.
 #[must_use]
 pub fn is_full(error: &io::Error) -> bool {
