@@ -10,14 +10,14 @@ mod replays;
 mod sends;
 mod turns;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sse_gateway_protocol::callback::CloseReason;
 use sse_gateway_protocol::sse::Frame;
 use sse_gateway_protocol::{Epoch, Token};
 
-use crate::effect::Effect;
+use crate::effect::{Effect, Effects};
 use crate::heartbeat::Wheel;
 use crate::log::{PageSize, Subscription};
 use crate::outbox::{Outbox, Pace};
@@ -60,7 +60,7 @@ pub struct Limits {
 pub struct Shard {
     limits: Limits,
     streams: Streams,
-    effects: VecDeque<Effect>,
+    effects: Effects,
     heartbeats: Wheel,
     /// The streams whose socket takes nothing more, by their last progress.
     stalls: BTreeSet<(Time, Key)>,
@@ -90,7 +90,7 @@ impl Shard {
             heartbeats: Wheel::new(limits.heartbeat_interval),
             limits,
             streams: Streams::default(),
-            effects: VecDeque::new(),
+            effects: Effects::default(),
             stalls: BTreeSet::new(),
             drains: BTreeSet::new(),
             listeners: Rosters::default(),
@@ -113,9 +113,9 @@ impl Shard {
         self.streams.insert(token, request, Life::Opening(Kept::new(departed)))
     }
 
-    /// Gives the next thing to do, oldest first.
+    /// Gives the next thing to do.
     pub fn next_effect(&mut self) -> Option<Effect> {
-        let effect = self.effects.pop_front();
+        let effect = self.effects.next();
         match &effect {
             Some(Effect::Flush(key)) => {
                 if let Some(outbox) = self.outbox_mut(*key) {
@@ -127,7 +127,6 @@ impl Shard {
                     replay.read_queued = false;
                 }
             }
-            None if self.effects.capacity() > EFFECTS_KEPT => self.effects = VecDeque::new(),
             _ => {}
         }
         effect
@@ -166,10 +165,7 @@ impl Shard {
     fn queue_flush(&mut self, key: Key) {
         let Some(outbox) = self.outbox_mut(key) else { return };
         if !std::mem::replace(&mut outbox.flush_queued, true) {
-            self.effects.push_back(Effect::Flush(key));
+            self.effects.push(Effect::Flush(key));
         }
     }
 }
-
-/// A queue of effects that a burst made longer than this is not kept.
-const EFFECTS_KEPT: usize = 4096;

@@ -36,13 +36,13 @@ pub(crate) struct Listening {
     /// It has everything of its topics up to here.
     pub(crate) cursor: Seq,
     /// One at least.
-    pub(crate) topics: Vec<Heard>,
+    pub(crate) topics: Vec<Listed>,
     pub(crate) mode: Mode,
 }
 
 /// One topic of a stream.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Heard {
+pub(crate) struct Listed {
     /// Where the stream sits among the topic's listeners.
     pub(crate) place: Place,
     /// What the topic has up to here is not for this stream.
@@ -138,7 +138,7 @@ impl Listening {
     /// The head may lie below the subscription, while what a disk does not hold yet is between them;
     /// then a stream that wants nothing of it stands behind it, and one that does before it.
     pub(crate) fn caught_up_at(&self, head: Seq) -> Seq {
-        let wanted_above = self.topics.iter().map(|heard| heard.after).min().unwrap_or_default();
+        let wanted_above = self.topics.iter().map(|listed| listed.after).min().unwrap_or_default();
         self.cursor.max(head).max(wanted_above)
     }
 }

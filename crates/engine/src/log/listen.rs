@@ -6,9 +6,9 @@ use sse_gateway_protocol::callback::{From, TopicWish};
 use sse_gateway_protocol::control::GapReason;
 use sse_gateway_protocol::{Position, Seq, TopicName};
 
-use super::staging::Staged;
+use super::staging::{Appended, Staged};
 use super::topic::Topic;
-use super::types::{Listened, Listener, Offer, Start, Subscription, TopicId};
+use super::types::{Heard, Listened, Listener, Offer, Start, Subscription, TopicId};
 use super::{Log, Refused};
 use crate::Time;
 
@@ -61,7 +61,7 @@ impl Log {
         for wish in wishes {
             let topic = self.enter(wish, listener, since, now)?;
             // The client's cursor wins over what the backend says.
-            let at = match (at, &wish.from) {
+            let begins = match (at, &wish.from) {
                 (Cursor::None, From::At(position)) => {
                     let at = self.judge(position, newest);
                     if let Cursor::Lost(reason) = at {
@@ -72,8 +72,11 @@ impl Log {
                 }
                 _ => at,
             };
-            let after =
-                self.topics.get(topic).map_or(since, |topic| begins_after(topic, &wish.from, at, since));
+            let after = self.topics.get(topic).map_or(since, |topic| {
+                let after = begins_after(topic, &wish.from, begins, since);
+                // Only a client that has heard the end of a topic is not told again.
+                if at == Cursor::None { after.min(topic.now_is(since)) } else { after }
+            });
             start.topics.push(Subscription { topic, name: wish.name.clone(), after });
         }
         Ok(Listened::Listening(start))
@@ -81,7 +84,9 @@ impl Log {
 
     /// Lets a stream listen to other topics: new ones from here on, and some no longer.
     ///
-    /// Gives the number of the change; the shard applies it in order with publishes.
+    /// `heard` is what the stream has of those to remove, as [`Shard::heard`](crate::Shard::heard) tells
+    /// in the same step; it does not count as their listener any more. Gives the number of the change;
+    /// the shard applies it in order with publishes.
     ///
     /// # Errors
     /// That there are too many topics, or a new one is complete, or missing although its wish says
@@ -91,6 +96,7 @@ impl Log {
         listener: Listener,
         add: &[TopicWish],
         remove: &[TopicName],
+        heard: &Heard,
         now: Time,
     ) -> Result<Seq, Refused> {
         for wish in add {
@@ -102,17 +108,34 @@ impl Log {
             }
         }
         self.check_room(&add.iter().collect::<Vec<_>>())?;
-        let remove = remove.iter().filter_map(|name| self.topics.find(name.as_str())).collect();
         let at = self.number();
+        self.changing.applied(listener, heard.since);
+        let remove = self.remove(listener, remove, heard);
         let mut added = Vec::with_capacity(add.len());
         for wish in add {
             let topic = self.enter(wish, listener, at, now)?;
             added.push(Subscription { topic, name: wish.name.clone(), after: at });
         }
+        let ids = added.iter().map(|subscription| subscription.topic).collect();
+        self.changing.add(listener, at, ids, remove.clone());
         let offer = Offer::Changed { key: listener.key, at, add: added, remove };
         self.staged.push(Staged::Offer(listener.shard, offer));
-        self.changing.add(listener, at);
         Ok(at)
+    }
+
+    /// Counts a stream out of topics that it is to leave; gives those that it has.
+    fn remove(&mut self, listener: Listener, names: &[TopicName], heard: &Heard) -> Vec<TopicId> {
+        let mut removed = Vec::with_capacity(names.len());
+        for name in names {
+            let Some(id) = self.find(name.as_str()).filter(|id| !removed.contains(id)) else { continue };
+            let Some(since) = self.changing.since(listener, heard, id) else { continue };
+            let Some(topic) = self.topics.get_mut(id) else { continue };
+            if topic.listeners.begin_to_leave(listener, since) {
+                self.changing.begin_to_leave(listener, id, since);
+            }
+            removed.push(id);
+        }
+        removed
     }
 
     /// Closes every stream that listens to a topic; the topic goes on. Gives how many that are.
@@ -121,7 +144,7 @@ impl Log {
     /// That there is no such topic.
     pub fn close_listeners(&mut self, name: &str, reason: &Arc<str>, now: Time) -> Result<usize, Refused> {
         let id = self.topics.find(name).ok_or(Refused::NotFound)?;
-        let count = self.topics.get(id).map_or(0, |topic| topic.listeners.count());
+        let count = self.topics.get(id).map_or(0, |topic| topic.listeners.receivers());
         let at = self.number();
         let offer = Offer::Closed { topic: id, at, reason: Arc::clone(reason) };
         self.send_away(id, at, &offer, now);
@@ -133,8 +156,9 @@ impl Log {
     pub fn leave(&mut self, listener: Listener, since: Seq, topics: &[TopicId], live: bool, now: Time) {
         self.changing.applied(listener, since);
         for id in topics {
+            let removed = self.changing.has_left(listener, *id, since);
             let Some(topic) = self.topics.get_mut(*id) else { continue };
-            if topic.listeners.leave(listener, since, live) {
+            if topic.listeners.leave(listener, since, live, removed) {
                 topic.touch(now);
                 self.topics.watch(*id, &self.limits);
             }
@@ -169,7 +193,20 @@ impl Log {
             topic.touch(now);
             topic.listeners.enter(listener, wish.exclusive);
         }
+        self.expect_staged(id, listener.shard);
         Ok(id)
+    }
+
+    /// A newcomer reads what has taken effect; what is staged comes to it as an offer, if it wants it.
+    fn expect_staged(&mut self, id: TopicId, shard: usize) {
+        for staged in &mut self.staged {
+            if let Staged::Published(Appended { entry, shards, .. }) = staged
+                && entry.topic == id
+                && !shards.contains(&shard)
+            {
+                shards.push(shard);
+            }
+        }
     }
 
     fn send_away(&mut self, id: TopicId, at: Seq, offer: &Offer, now: Time) {

@@ -11,15 +11,27 @@ pub(super) struct Listeners {
     by_shard: Vec<(usize, usize)>,
     /// How many of them get offers, and do not replay.
     live: usize,
+    /// How many of them have their removal on the way: they count no more for publishers.
+    leaving: usize,
     /// The only one, if it listens exclusively.
     holder: Option<Listener>,
-    /// Who has listened since before this number was sent away and does not count.
-    sent_away: Seq,
+    /// At which numbers everybody was sent away, and how many of those are still to leave; oldest first.
+    sent_away: Vec<(Seq, usize)>,
 }
 
 impl Listeners {
+    /// Counts those who would get what is published now.
+    pub(super) fn receivers(&self) -> usize {
+        self.count() - self.leaving
+    }
+
     pub(super) fn count(&self) -> usize {
         self.by_shard.iter().map(|(_, count)| count).sum()
+    }
+
+    /// Tells whether there is nobody, not even one that was sent away and has not left yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_shard.is_empty() && self.sent_away.is_empty()
     }
 
     pub(super) fn shards(&self) -> impl Iterator<Item = usize> + '_ {
@@ -32,7 +44,7 @@ impl Listeners {
 
     /// Tells when a stream that has listened since then was sent away, if it was.
     pub(super) fn sent_away(&self, since: Seq) -> Option<Seq> {
-        (since < self.sent_away).then_some(self.sent_away)
+        self.sent_away.iter().find(|(at, _)| since < *at).map(|(at, _)| *at)
     }
 
     /// Tells whether a newcomer makes those who listen go.
@@ -56,13 +68,34 @@ impl Listeners {
 
     /// Everybody is told to go and does not count any more.
     pub(super) fn send_away(&mut self, at: Seq) {
-        *self = Self { sent_away: at, ..Self::default() };
+        let mut sent_away = std::mem::take(&mut self.sent_away);
+        let count = self.count();
+        if count > 0 {
+            sent_away.push((at, count));
+        }
+        *self = Self { sent_away, ..Self::default() };
     }
 
-    /// A listener is gone; false when it did not count.
-    pub(super) fn leave(&mut self, listener: Listener, since: Seq, live: bool) -> bool {
+    /// The removal of a listener is on its way to it; false when it has been sent away.
+    pub(super) fn begin_to_leave(&mut self, listener: Listener, since: Seq) -> bool {
+        let counts = self.sent_away(since).is_none();
+        self.leaving += usize::from(counts);
+        self.holder.take_if(|holder| *holder == listener);
+        counts
+    }
+
+    /// A listener is gone, maybe because it was removed; false when it did not count.
+    pub(super) fn leave(&mut self, listener: Listener, since: Seq, live: bool, removed: bool) -> bool {
+        if let Some(place) = self.sent_away.iter().position(|(at, _)| since < *at) {
+            self.sent_away[place].1 -= 1;
+            if self.sent_away[place].1 == 0 {
+                self.sent_away.remove(place);
+            }
+            return false;
+        }
         let place = self.by_shard.iter().position(|(shard, _)| *shard == listener.shard);
-        let Some(place) = place.filter(|_| self.sent_away(since).is_none()) else { return false };
+        let Some(place) = place else { return false };
+        self.leaving -= usize::from(removed);
         self.by_shard[place].1 -= 1;
         if self.by_shard[place].1 == 0 {
             self.by_shard.swap_remove(place);

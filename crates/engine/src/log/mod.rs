@@ -41,7 +41,7 @@ pub use restore::Restored;
 pub use staging::Change;
 pub use topic::Bounds;
 pub use types::{
-    Completion, Entry, Item, Listened, Listener, Offer, Page, Reading, Start, Subscription, TopicId,
+    Completion, Entry, Heard, Item, Listened, Listener, Offer, Page, Reading, Start, Subscription, TopicId,
 };
 
 /// Owns the sequence and every topic, and decides everything about them.
@@ -161,6 +161,12 @@ impl Log {
         self.offers.pop_front()
     }
 
+    /// Finds a topic.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<TopicId> {
+        self.topics.find(name)
+    }
+
     /// Describes a topic.
     #[must_use]
     pub fn describe(&self, name: &str) -> Option<Description> {
@@ -170,7 +176,7 @@ impl Log {
             retained: ring.first().zip(ring.last()),
             events: ring.len(),
             bytes: ring.bytes(),
-            receivers: topic.listeners.count(),
+            receivers: topic.listeners.receivers(),
             completion: topic.completion().cloned(),
         })
     }

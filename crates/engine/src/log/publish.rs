@@ -82,7 +82,7 @@ impl Log {
         let Some(topic) = self.topics.get_mut(id) else {
             return Published { position, receivers: 0 };
         };
-        let receivers = topic.listeners.count();
+        let receivers = topic.listeners.receivers();
         let before = topic.before();
         let mut cost = topic.append(&events, completion.as_ref(), now, &self.limits);
         if let Some(key) = publish.key.as_deref() {

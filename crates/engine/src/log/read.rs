@@ -34,8 +34,10 @@ impl Log {
                 continue;
             };
             let mut after = reading.cursor.max(subscription.after);
-            if topic.dropped_through() > after {
-                after = topic.dropped_through();
+            // Of what lies above the head the stream hears when it has got there.
+            let dropped_through = topic.dropped_through().min(head);
+            if dropped_through > after {
+                after = dropped_through;
                 page.dropped.push((subscription.topic, after));
             }
             let place = topic.ring().place_after(after);

@@ -29,7 +29,7 @@ pub(super) struct Appended {
     pub(super) position: Seq,
     pub(super) receivers: usize,
     pub(super) key: Option<(Box<str>, u64)>,
-    /// The shards that had a listener at its position.
+    /// The shards that have had a listener since its position, also if it was sent away.
     pub(super) shards: Vec<usize>,
     /// Whether it made its topic.
     pub(super) made: bool,
@@ -96,7 +96,6 @@ impl Log {
                     self.hand_if_live(&entry);
                     self.list_handed(entry.topic);
                     if !entry.events.is_empty() || entry.completion.is_some() {
-                        let shards = self.with_newcomers(shards, entry.topic);
                         self.offer(shards, &entry);
                     }
                 }
@@ -137,20 +136,11 @@ impl Log {
         let Some(topic) = self.topics.get_mut(entry.topic) else { return };
         let completes = entry.completion.is_some();
         let freed = topic.take_back(entry.events.len(), completes, key.is_some(), *before);
-        let unwanted = *made && topic.listeners.count() == 0;
+        let unwanted = *made && topic.listeners.is_empty();
         self.topics.shrank(freed);
         if unwanted {
             self.topics.take(entry.topic);
         }
-    }
-
-    /// Who listened when it was staged gets it, also if sent away since; who came after it and has read
-    /// up to it already, too.
-    fn with_newcomers(&self, mut shards: Vec<usize>, topic: TopicId) -> Vec<usize> {
-        let now = self.topics.get(topic).into_iter().flat_map(|topic| topic.listeners.shards());
-        let newcomers: Vec<usize> = now.filter(|shard| !shards.contains(shard)).collect();
-        shards.extend(newcomers);
-        shards
     }
 
     fn offer(&mut self, shards: Vec<usize>, entry: &Arc<Entry>) {

@@ -113,6 +113,15 @@ pub enum Listened {
     Missing(IfMissing),
 }
 
+/// What a stream listens to, as far as it has got.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// The number of its subscription, or of the last change that it has got to.
+    pub since: Seq,
+    /// The topics in question that it has then.
+    pub topics: Vec<TopicId>,
+}
+
 /// What a replaying stream has and wants.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'a> {

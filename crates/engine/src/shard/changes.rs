@@ -2,12 +2,13 @@
 
 use std::slice;
 
-use sse_gateway_protocol::Seq;
+use sse_gateway_protocol::callback::TopicWish;
+use sse_gateway_protocol::{Seq, TopicName};
 
 use super::Shard;
 use crate::Key;
-use crate::log::Subscription;
-use crate::standing::{Change, Later, Listening, Mode, Replay};
+use crate::log::{Heard, Subscription};
+use crate::standing::{Change, Later, Listening, Mode, Replay, Topic};
 use crate::stream::Life;
 use crate::tally::Cut;
 
@@ -15,6 +16,40 @@ use crate::tally::Cut;
 const LATER_MAX: usize = 64;
 
 impl Shard {
+    /// Counts the topics that a stream would have after a change: also what it has not got to counts.
+    #[must_use]
+    pub fn topics_after(&self, key: Key, add: &[TopicWish], remove: &[TopicName]) -> usize {
+        let topics = self.topics_to_be(key);
+        let stays = |name: &TopicName| !remove.contains(name);
+        let added = add.iter().map(|wish| &wish.name);
+        let fresh = added.filter(|name| topics.iter().all(|topic| topic.name != **name) || !stays(name));
+        topics.iter().filter(|topic| stays(&topic.name)).count() + fresh.count()
+    }
+
+    /// Tells which of these topics a stream has, as far as it has got, for the log to change them.
+    #[must_use]
+    pub fn heard(&self, key: Key, names: &[TopicName]) -> Heard {
+        let Some(listening) = self.listening(key) else { return Heard::default() };
+        let topics = listening.topics.iter().map(|topic| self.listeners.name(topic.place.list));
+        let topics = topics.filter(|topic| names.contains(&topic.name)).map(|topic| topic.id).collect();
+        Heard { since: listening.since, topics }
+    }
+
+    fn topics_to_be(&self, key: Key) -> Vec<Topic> {
+        let Some(listening) = self.listening(key) else { return Vec::new() };
+        let listed = listening.topics.iter().map(|listed| self.listeners.name(listed.place.list).clone());
+        let mut topics: Vec<Topic> = listed.collect();
+        for later in listening.replay().into_iter().flat_map(|replay| &replay.later) {
+            let Later::Changed(Change { add, remove, .. }) = later else { continue };
+            topics.retain(|topic| !remove.contains(&topic.id));
+            let added =
+                add.iter().map(|Subscription { topic, name, .. }| Topic { id: *topic, name: name.clone() });
+            let fresh: Vec<Topic> = added.filter(|added| !topics.contains(added)).collect();
+            topics.extend(fresh);
+        }
+        topics
+    }
+
     /// Takes what concerns a stream's topics at its place in the sequence: a live stream has got there,
     /// a replaying one has not.
     pub(super) fn in_order(&mut self, key: Key, later: Later) {
@@ -64,8 +99,8 @@ impl Shard {
         } else {
             let mode = Mode::Replaying(Replay::again());
             self.set_listening(key, Listening { since: at, cursor: at, topics: Vec::new(), mode });
+            self.place_at(key, at);
         }
-        self.place_at(key, at);
         for subscription in &add {
             self.add_topic(key, at, subscription);
         }
@@ -79,9 +114,9 @@ impl Shard {
             return;
         }
         let nth = self.listening(key).map_or(0, |listening| listening.topics.len());
-        let heard = self.enter_topic(key, nth, subscription);
+        let listed = self.enter_topic(key, nth, subscription);
         if let Some(listening) = self.listening_mut(key) {
-            listening.topics.push(heard);
+            listening.topics.push(listed);
         }
     }
 }

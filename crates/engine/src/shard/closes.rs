@@ -9,7 +9,7 @@ use sse_gateway_protocol::{Seq, Token};
 use super::Shard;
 use crate::Key;
 use crate::log::TopicId;
-use crate::standing::{Change, Later, Listening};
+use crate::standing::{Later, Listening};
 use crate::stream::{Kept, Life};
 
 /// What a client is told when another stream has taken its topic over.
@@ -21,18 +21,6 @@ impl Shard {
     pub fn is_open(&self, token: &Token) -> Option<Key> {
         let key = self.streams.find(token)?;
         matches!(self.streams.get(key)?.life, Life::Open { .. }).then_some(key)
-    }
-
-    /// Counts the topics of a stream, and those that wait to be added.
-    #[must_use]
-    pub fn topics(&self, key: Key) -> usize {
-        let Some(listening) = self.listening(key) else { return 0 };
-        let waiting =
-            listening.replay().into_iter().flat_map(|replay| &replay.later).map(|later| match later {
-                Later::Changed(Change { add, .. }) => add.len(),
-                Later::SentAway { .. } => 0,
-            });
-        listening.topics.len() + waiting.sum::<usize>()
     }
 
     /// Closes a stream with a reason, after what it holds; while it is opening, after what was kept.

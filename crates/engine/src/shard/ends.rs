@@ -23,11 +23,11 @@ impl Shard {
                 kept.departed.get_or_insert(CloseReason::ClientClosed);
             }
             Life::Open { .. } | Life::Ending { .. } => {
-                self.effects.push_back(Effect::Release(key));
+                self.effects.push(Effect::Release(key));
                 self.remove_and_tell(key, Loss::ClientLeft, CloseReason::ClientClosed, true);
             }
             Life::Draining { .. } => {
-                self.effects.push_back(Effect::Release(key));
+                self.effects.push(Effect::Release(key));
                 self.remove(key);
             }
         }
@@ -38,11 +38,11 @@ impl Shard {
         match self.streams.get(key).map(|stream| &stream.life) {
             Some(Life::Open { .. } | Life::Ending { .. }) => {
                 self.tally.cuts[cut as usize] += 1;
-                self.effects.push_back(Effect::Cut(key));
+                self.effects.push(Effect::Cut(key));
                 self.remove_and_tell(key, cut.loss(), CloseReason::Error, true);
             }
             Some(Life::Draining { .. }) => {
-                self.effects.push_back(Effect::Cut(key));
+                self.effects.push(Effect::Cut(key));
                 self.remove(key);
             }
             Some(Life::Opening(_)) | None => {}
@@ -70,12 +70,12 @@ impl Shard {
     /// many streams nobody will be told about. No stream is left, and no effect comes of it.
     pub fn abandon(&mut self) -> usize {
         let mut untold = 0;
-        let decided = self.effects.len();
+        let decided = self.effects.for_log();
         for key in self.streams.keys() {
             let stream = self.remove_and_count(key, Loss::Shutdown);
             untold += usize::from(stream.is_some_and(|stream| stream.held().is_some()));
         }
-        self.effects.truncate(decided);
+        self.effects.forget_for_log(decided);
         untold
     }
 
@@ -109,7 +109,7 @@ impl Shard {
         let request = std::mem::take(&mut stream.request);
         self.streams.enter(key, Life::Draining { since: now });
         self.drains.insert((now, key));
-        self.effects.push_back(Effect::ShutDownWrite(key));
+        self.effects.push(Effect::ShutDownWrite(key));
         self.tell(token, CloseReason::ServerClosed, true, request);
     }
 
@@ -128,7 +128,7 @@ impl Shard {
 
     fn tell(&mut self, token: Token, reason: CloseReason, opened: bool, request: Box<str>) {
         self.tally.closes[reason as usize] += 1;
-        self.effects.push_back(Effect::Disconnect { token, reason, opened, request });
+        self.effects.push(Effect::Disconnect { token, reason, opened, request });
     }
 
     /// Takes a stream out of the map and out of everything that points to it.

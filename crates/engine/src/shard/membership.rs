@@ -7,7 +7,7 @@ use crate::Key;
 use crate::effect::Effect;
 use crate::log::{Subscription, TopicId};
 use crate::rosters::{Place, Seat};
-use crate::standing::{Heard, Later, Listening, Standing, Topic};
+use crate::standing::{Later, Listed, Listening, Standing, Topic};
 
 impl Shard {
     pub(super) fn listening(&self, key: Key) -> Option<&Listening> {
@@ -21,20 +21,20 @@ impl Shard {
     /// Finds a topic among those of a stream.
     pub(super) fn nth(&self, key: Key, topic: TopicId) -> Option<usize> {
         let list = self.listeners.find(&topic)?;
-        self.listening(key)?.topics.iter().position(|heard| heard.place.list == list)
+        self.listening(key)?.topics.iter().position(|listed| listed.place.list == list)
     }
 
     /// Gives the topics of a stream, for the log.
     pub(super) fn topic_ids(&self, listening: &Listening) -> Box<[TopicId]> {
-        listening.topics.iter().map(|heard| self.listeners.name(heard.place.list).id).collect()
+        listening.topics.iter().map(|listed| self.listeners.name(listed.place.list).id).collect()
     }
 
     /// Enters a stream among the listeners of a topic, as the `nth` of its own.
-    pub(super) fn enter_topic(&mut self, key: Key, nth: usize, subscription: &Subscription) -> Heard {
+    pub(super) fn enter_topic(&mut self, key: Key, nth: usize, subscription: &Subscription) -> Listed {
         let Subscription { topic, name, after } = subscription;
         let seat = Seat { slot: key.slot() as u32, nth: nth as u32 };
         let place = self.listeners.enter(Topic { id: *topic, name: name.clone() }, seat);
-        Heard { place, after: *after }
+        Listed { place, after: *after }
     }
 
     pub(super) fn enter_subject(&mut self, key: Key, subject: Box<str>) -> Place {
@@ -48,16 +48,16 @@ impl Shard {
         };
         let Some(listening) = &mut standing.listening else { return };
         let (since, live) = (listening.since, listening.is_live());
-        let heard = listening.topics.swap_remove(nth);
+        let listed = listening.topics.swap_remove(nth);
         if let Some(moved) = listening.topics.get(nth) {
             self.listeners.renumber(moved.place, nth as u32);
         }
         if listening.topics.is_empty() {
             standing.listening = None;
         }
-        let topics = [self.listeners.name(heard.place.list).id].into();
-        self.effects.push_back(Effect::Leave { key, since, topics, live });
-        self.leave_list(heard.place);
+        let topics = [self.listeners.name(listed.place.list).id].into();
+        self.effects.push(Effect::Leave { key, since, topics, live });
+        self.leave_list(listed.place);
     }
 
     /// Takes a stream that ends off every list, and tells the log.
@@ -72,8 +72,8 @@ impl Shard {
         }
         let Some(listening) = standing.listening else { return };
         let (since, live, topics) = (listening.since, listening.is_live(), self.topic_ids(&listening));
-        self.effects.push_back(Effect::Leave { key, since, topics, live });
-        listening.topics.iter().for_each(|heard| self.leave_list(heard.place));
+        self.effects.push(Effect::Leave { key, since, topics, live });
+        listening.topics.iter().for_each(|listed| self.leave_list(listed.place));
         self.changing.remove(&key);
         for later in listening.replay().into_iter().flat_map(|replay| &replay.later) {
             if let Later::Changed(change) = later {
@@ -85,16 +85,16 @@ impl Shard {
     /// The log counts a stream as a listener that is none.
     pub(super) fn leave_unheard(&mut self, key: Key, since: Seq, subscriptions: &[Subscription]) {
         let topics = subscriptions.iter().map(|subscription| subscription.topic).collect();
-        self.effects.push_back(Effect::Leave { key, since, topics, live: false });
+        self.effects.push(Effect::Leave { key, since, topics, live: false });
     }
 
     fn leave_list(&mut self, place: Place) {
         if let Some(moved) = self.listeners.leave(place)
             && let Some((_, stream)) = self.streams.at_mut(moved.slot)
             && let Some(listening) = stream.listening_mut()
-            && let Some(heard) = listening.topics.get_mut(moved.nth as usize)
+            && let Some(listed) = listening.topics.get_mut(moved.nth as usize)
         {
-            heard.place = place;
+            listed.place = place;
         }
     }
 }

@@ -40,8 +40,7 @@ impl Shard {
         let Some(list) = self.listeners.find(&entry.topic) else { return };
         if !entry.events.is_empty() {
             let seats = self.listeners.lend(list);
-            // Most get a flush, and a queue that grows step by step is copied at each.
-            self.effects.reserve(seats.len());
+            self.effects.expect_flushes(seats.len());
             seats.iter().for_each(|seat| self.offer(*seat, &entry.events));
             self.listeners.give_back(list, seats);
         }
@@ -77,7 +76,7 @@ impl Shard {
         }
         self.tally.events_accepted += events.len() as u64;
         if outbox.pace() == Pace::Flowing && !std::mem::replace(&mut outbox.flush_queued, true) {
-            self.effects.push_back(Effect::Flush(key));
+            self.effects.push(Effect::Flush(key));
         }
     }
 

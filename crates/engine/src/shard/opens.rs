@@ -103,7 +103,7 @@ impl Shard {
             }
             (Answer::Refused, _) => {
                 let stream = self.remove_and_count(key, Loss::Refused)?;
-                self.effects.push_back(Effect::Forget(stream.token));
+                self.effects.push(Effect::Forget(stream.token));
             }
         }
         None
@@ -137,7 +137,10 @@ impl Shard {
         let standing = (!standing.is_bare()).then(|| Box::new(standing));
         self.streams.enter(key, Life::Open { outbox, heartbeat, standing });
         self.go_on(key, then, kept.close);
-        self.queue_flush(key);
+        // A stream that reads first is written to then: the head leaves with the first page.
+        if !self.reads_next(key) {
+            self.queue_flush(key);
+        }
     }
 
     fn go_on(&mut self, key: Key, then: Then, kept_close: bool) {

@@ -45,8 +45,12 @@ impl Shard {
             && let Some(replay) = standing.listening.as_mut().and_then(Listening::replay_mut)
             && !std::mem::replace(&mut replay.read_queued, true)
         {
-            self.effects.push_back(Effect::Read(key));
+            self.effects.push(Effect::Read(key));
         }
+    }
+
+    pub(super) fn reads_next(&self, key: Key) -> bool {
+        self.listening(key).and_then(Listening::replay).is_some_and(|replay| replay.read_queued)
     }
 
     /// Gives what a replaying stream has and wants, for the log; `None` when there is no such stream
@@ -59,9 +63,9 @@ impl Shard {
         }
         let (since, cursor) = (listening.since, listening.cursor);
         self.asked.clear();
-        self.asked.extend(listening.topics.iter().map(|heard| {
-            let topic = self.listeners.name(heard.place.list);
-            Subscription { topic: topic.id, name: topic.name.clone(), after: heard.after }
+        self.asked.extend(listening.topics.iter().map(|listed| {
+            let topic = self.listeners.name(listed.place.list);
+            Subscription { topic: topic.id, name: topic.name.clone(), after: listed.after }
         }));
         Some(Reading { since, cursor, topics: &self.asked })
     }
@@ -70,11 +74,14 @@ impl Shard {
     pub fn replay(&mut self, key: Key, page: Page) {
         let Some(replay) = self.listening(key).and_then(Listening::replay) else { return };
         let stops_at = replay.stops_at();
-        let Page { dropped, mut items, live_from } = page;
+        self.queue_flush(key);
+        let Page { mut dropped, mut items, live_from } = page;
+        dropped.iter_mut().for_each(|(_, through)| *through = (*through).min(stops_at - 1));
         let beyond = items.iter().position(|item| number_of(item) >= stops_at);
         items.truncate(beyond.unwrap_or(items.len()));
         let head = live_from.or(beyond.map(|_| stops_at)).map(|head| head.min(stops_at - 1));
-        self.tell_gap(key, &dropped, items.first(), head);
+        let gap_to = self.tell_gap(key, &dropped, items.first(), head);
+        self.tell_start(key, gap_to, items.first());
         for item in items {
             self.replay_item(key, item);
         }
@@ -114,42 +121,57 @@ impl Shard {
         }
     }
 
-    /// Says once for all that was lost what the client must know.
-    fn tell_gap(&mut self, key: Key, through: &[(TopicId, Seq)], first: Option<&Item>, head: Option<Seq>) {
-        let Some(listening) = self.streams.get_mut(key).and_then(|stream| stream.listening_mut()) else {
-            return;
-        };
+    /// Says once for all that was lost what the client must know; gives where what follows begins.
+    fn tell_gap(
+        &mut self,
+        key: Key,
+        through: &[(TopicId, Seq)],
+        first: Option<&Item>,
+        head: Option<Seq>,
+    ) -> Option<Seq> {
+        let listening = self.streams.get_mut(key)?.listening_mut()?;
         let own = Position { epoch: self.epoch.clone(), seq: listening.cursor };
         let to = match first {
             Some(first) => number_of(first) - 1,
             None => listening.caught_up_at(head.unwrap_or_default()),
         };
         let mut dropped = Vec::new();
-        for heard in &mut listening.topics {
-            let topic = self.listeners.name(heard.place.list);
+        for listed in &mut listening.topics {
+            let topic = self.listeners.name(listed.place.list);
             if let Some((_, through)) = through.iter().find(|(id, _)| *id == topic.id) {
-                // What is missing above the head is told when it comes to that.
-                heard.after = heard.after.max(head.map_or(*through, |head| head.min(*through)));
+                listed.after = listed.after.max(*through);
                 dropped.push(topic.name.clone());
             }
         }
-        let Some(replay) = listening.replay_mut() else { return };
+        let replay = listening.replay_mut()?;
         let (lost, asked) = match replay.opening.take() {
             Some(Opening { gap, asked }) => (gap, asked),
             None => (None, Some(own.to_string().into())),
         };
         if lost.is_none() && dropped.is_empty() {
-            return;
+            return None;
         }
         replay.placed = false;
         if lost.is_some() {
             let names =
-                listening.topics.iter().map(|heard| self.listeners.name(heard.place.list).name.clone());
+                listening.topics.iter().map(|listed| self.listeners.name(listed.place.list).name.clone());
             dropped = names.collect();
         }
         let reason = lost.unwrap_or(GapReason::Expired);
         self.tally.gaps[reason as usize] += 1;
         self.deliver(key, control::gap(reason, &dropped, asked.as_deref(), (&self.epoch, to)));
+        Some(to)
+    }
+
+    /// What was published after the stream began is live, though it is read: the client is told first
+    /// where it stands.
+    fn tell_start(&mut self, key: Key, gap_to: Option<Seq>, first: Option<&Item>) {
+        let Some(listening) = self.listening(key) else { return };
+        let (since, begins) = (listening.since, listening.cursor < listening.since);
+        let unplaced = listening.replay().is_some_and(|replay| !replay.placed);
+        if begins && unplaced && first.is_some_and(|first| number_of(first) > since) {
+            self.place_at(key, gap_to.unwrap_or(since));
+        }
     }
 
     /// Everything up to the head is in its outbox: what comes next is offered, if it is live, and what
@@ -199,7 +221,7 @@ impl Shard {
         listening.mode = Mode::Replaying(Replay::again());
         let Some(listening) = self.listening(key) else { return };
         let lag = Effect::Lag { since: listening.since, topics: self.topic_ids(listening) };
-        self.effects.push_back(lag);
+        self.effects.push(lag);
     }
 }
 

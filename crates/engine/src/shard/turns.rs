@@ -90,7 +90,7 @@ impl Shard {
             self.end_stall(key, now);
         }
         while let Some(key) = due(&self.drains, self.limits.drain_timeout, now) {
-            self.effects.push_back(Effect::Release(key));
+            self.effects.push(Effect::Release(key));
             self.remove(key);
         }
     }

@@ -1,6 +1,6 @@
 //! The end of a topic.
 
-use sse_gateway_engine::log::{Listened, Offer, Refused};
+use sse_gateway_engine::log::{Heard, Listened, Offer, Refused};
 use sse_gateway_protocol::callback::From;
 
 use crate::desk::{Desk, completing, from, position, publish};
@@ -77,7 +77,7 @@ fn a_topic_is_not_added_to_a_stream_when_it_is_complete() {
     let mut desk = Desk::new();
     let stream = desk.listen(&[from("b", From::Now)], None);
     desk.complete("a");
-    let changed = desk.log.change(stream.listener, &[from("a", From::Now)], &[], desk.now);
+    let changed = desk.log.change(stream.listener, &[from("a", From::Now)], &[], &Heard::default(), desk.now);
     assert_eq!(changed, Err(Refused::Completed));
     assert_eq!(desk.receivers("a"), 0);
 }

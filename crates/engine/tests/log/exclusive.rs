@@ -1,6 +1,6 @@
 //! At most one stream listens to an exclusive topic.
 
-use sse_gateway_engine::log::Offer;
+use sse_gateway_engine::log::{Heard, Offer};
 use sse_gateway_protocol::callback::From;
 
 use crate::desk::{Desk, exclusive, from, publish};
@@ -71,7 +71,9 @@ fn taking_over_undelivered_repeats_nothing_and_loses_nothing() {
 fn a_stream_that_asks_again_for_what_it_holds_is_not_replaced_by_itself() {
     let mut desk = Desk::new();
     let stream = desk.listen(&[exclusive("a", From::Now)], None);
-    desk.log.change(stream.listener, &[exclusive("a", From::Now)], &[], desk.now).expect("changed");
+    desk.log
+        .change(stream.listener, &[exclusive("a", From::Now)], &[], &Heard::default(), desk.now)
+        .expect("changed");
     desk.log.commit(desk.now);
     let offers = desk.offers();
     assert!(matches!(offers.as_slice(), [(_, Offer::Changed { .. })]), "{offers:?}");

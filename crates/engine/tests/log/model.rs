@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use sse_gateway_engine::log::{Listener, LogLimits, Offer, Subscription, TopicId};
+use sse_gateway_engine::log::{Heard, Listener, LogLimits, Offer, Subscription, TopicId};
 use sse_gateway_protocol::Seq;
 use sse_gateway_protocol::callback::From;
 
-use crate::desk::{Desk, Stream, completing, exclusive, from, limits, name, number, position, publish, text};
+use crate::desk::{Desk, Stream, completing, exclusive, from, limits, number, position, publish, text};
 
 const TOPICS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -117,7 +117,7 @@ impl World {
             Step::Add { who, topic } => self.with_present(&who, |world, at| {
                 let listener = world.clients[at].stream.listener;
                 let wish = from(TOPICS[topic], From::Now);
-                let _ = world.desk.log.change(listener, &[wish], &[], world.desk.now);
+                let _ = world.desk.log.change(listener, &[wish], &[], &Heard::default(), world.desk.now);
                 world.desk.log.commit(world.desk.now);
             }),
             Step::Delete(topic) => {
@@ -157,21 +157,8 @@ impl World {
         self.texts.to_string()
     }
 
-    /// Finds a topic's id as a stream would: by listening and leaving.
-    fn id_of(&mut self, topic: usize) -> TopicId {
-        let probe = Listener { shard: 7, key: sse_gateway_engine::Key::from_bits(u64::MAX) };
-        let changed = self.desk.log.change(probe, &[], &[name(TOPICS[topic])], self.desk.now);
-        changed.expect("nothing is added");
-        self.desk.log.commit(self.desk.now);
-        let mut found = None;
-        self.take_offers(|offer| {
-            if let Offer::Changed { remove, .. } = &offer
-                && let Some(id) = remove.first()
-            {
-                found = Some(*id);
-            }
-        });
-        found.expect("it was just published to")
+    fn id_of(&self, topic: usize) -> TopicId {
+        self.desk.log.find(TOPICS[topic]).expect("it was just published to")
     }
 
     fn listen(&mut self, topics: &[usize], at: u8, cursor: Option<Index>, alone: bool) {

@@ -1,5 +1,6 @@
 //! Replay in pages: in order, without a seam, and honest about what is gone.
 
+use sse_gateway_engine::log::Heard;
 use sse_gateway_protocol::callback::From;
 
 use crate::desk::{Desk, exclusive, from, limits, number, position, text};
@@ -142,7 +143,10 @@ fn a_replaying_stream_does_not_read_past_a_change_that_its_shard_has_not_applied
     let mut desk = Desk::new();
     let mut stream = desk.listen(&[from("a", From::Now)], None);
     desk.publish("a", "2");
-    let at = desk.log.change(stream.listener, &[from("b", From::Now)], &[], desk.now).expect("changed");
+    let at = desk
+        .log
+        .change(stream.listener, &[from("b", From::Now)], &[], &Heard::default(), desk.now)
+        .expect("changed");
     desk.log.commit(desk.now);
     desk.publish("b", "4");
     desk.publish("a", "5");

@@ -1,6 +1,6 @@
 //! One sequence for everything, and offers in its order.
 
-use sse_gateway_engine::log::Offer;
+use sse_gateway_engine::log::{Heard, Offer};
 use sse_gateway_protocol::callback::From;
 
 use crate::desk::{Desk, completing, from, name, publish};
@@ -71,8 +71,9 @@ fn a_stream_changes_its_topics_in_order_with_publishes() {
     let mut desk = Desk::new();
     let stream = desk.listen(&[from("a", From::Now)], None);
     desk.publish("b", "before");
-    let at =
-        desk.log.change(stream.listener, &[from("b", From::Now)], &[name("a")], desk.now).expect("changed");
+    let heard = Heard { since: stream.start.since, topics: vec![stream.start.topics[0].topic] };
+    let changed = desk.log.change(stream.listener, &[from("b", From::Now)], &[name("a")], &heard, desk.now);
+    let at = changed.expect("changed");
     desk.log.commit(desk.now);
     let offers = desk.offers();
     let Some((shard, Offer::Changed { key, at: changed_at, add, remove })) = offers.last() else {

@@ -68,7 +68,7 @@ fn an_end_is_heard_once_by_a_stream_that_read_it_before_it_was_offered() {
     world.carry_out_effects();
     world.settle();
     let told = r#"topic_close {"topic":"t","reason":"done"}@3"#;
-    assert_eq!(world.heard(client), ["a@2", told]);
+    assert_eq!(world.heard(client), ["cursor@1", "a@2", told]);
     assert_eq!(world.times_left(client.key), [1]);
 }
 

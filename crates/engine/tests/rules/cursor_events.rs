@@ -5,16 +5,24 @@ use crate::world::{World, now, position, start};
 #[test]
 fn a_stream_hears_where_it_listens_from_before_anything_live() {
     let mut world = World::new();
-    let client = world.connect();
-    world.listen(client, &now(&["t"]), None);
-    world.publish("t", &["a"]);
-    world.apply_offers();
-    world.settle();
-    assert_eq!(world.heard(client), ["a@2"], "an event that was read tells it");
     let client = world.open_on(&now(&["t"]), None);
-    world.publish("t", &["b"]);
+    world.publish("t", &["a"]);
     world.settle();
-    assert_eq!(world.heard(client), ["cursor@3", "b@4"]);
+    assert_eq!(world.heard(client), ["cursor@1", "a@2"]);
+}
+
+#[test]
+fn what_was_published_after_it_began_is_live_also_when_it_is_read() {
+    let mut world = World::new();
+    world.publish("t", &["before"]);
+    let (now, start_of) = (now(&["t"]), start(&["t"]));
+    let (from_now, from_start) = (world.connect(), world.connect());
+    world.listen(from_now, &now, None);
+    world.listen(from_start, &start_of, None);
+    world.publish("t", &["a"]);
+    world.carry_out_effects();
+    assert_eq!(world.heard(from_now), ["cursor@2", "a@4"]);
+    assert_eq!(world.heard(from_start), ["before@1", "a@4"]);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod heard;
 mod history;
 mod run;
+mod subscribing;
 
 use proptest::prelude::*;
 use proptest::sample::Index;

@@ -53,7 +53,7 @@ fn an_offer_that_waited_while_its_event_was_read_is_not_heard_twice() {
     assert_eq!(world.inbox.len(), 1);
     world.carry_out_effects();
     world.settle();
-    assert_eq!(world.heard(client), ["a@2", "b@3"]);
+    assert_eq!(world.heard(client), ["cursor@1", "a@2", "b@3"]);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn an_offer_that_a_replaying_stream_lets_pass_is_read() {
     world.apply_offers();
     assert_eq!(world.shard.tally().events_accepted, 0);
     world.carry_out_effects();
-    assert_eq!(world.heard(client), ["a@2", "b@3"]);
+    assert_eq!(world.heard(client), ["cursor@1", "a@2", "b@3"]);
 }
 
 #[test]

@@ -9,11 +9,12 @@ use std::time::Instant;
 
 use rustix::event::epoll::{self, EventFlags};
 use rustix::io::Errno;
-use sse_gateway_engine::log::{Listener, Offer, PageSize};
+use sse_gateway_engine::log::{Heard, Listener, Offer, PageSize};
 use sse_gateway_engine::{Answer, Attempt, Cut, Effect, Key, Limits, Sent, Shard, Time};
-use sse_gateway_protocol::Token;
 use sse_gateway_protocol::callback::CloseReason;
+use sse_gateway_protocol::change::Change;
 use sse_gateway_protocol::sse::{Encoder, Frame};
+use sse_gateway_protocol::{Token, TopicName};
 
 use super::Report;
 use super::sockets::{Input, Sockets};
@@ -163,10 +164,19 @@ impl Driver {
         self.engine.tally().events_accepted
     }
 
-    /// Finds an open stream, and how many topics it has.
-    pub(crate) fn find(&self, token: &Token) -> Option<(Key, usize)> {
-        let key = self.engine.is_open(token)?;
-        Some((key, self.engine.topics(key)))
+    /// Finds an open stream.
+    pub(crate) fn find(&self, token: &Token) -> Option<Key> {
+        self.engine.is_open(token)
+    }
+
+    /// Counts the topics that a stream would have after a change.
+    pub(crate) fn topics_after(&self, key: Key, change: &Change) -> usize {
+        self.engine.topics_after(key, &change.add, &change.remove)
+    }
+
+    /// Tells which of these topics a stream has.
+    pub(crate) fn heard(&self, key: Key, names: &[TopicName]) -> Heard {
+        self.engine.heard(key, names)
     }
 
     pub(crate) fn close(&mut self, token: &Token, reason: &str) -> bool {

@@ -91,13 +91,16 @@ impl Worker {
     }
 
     fn change_here(&self, turn: Turn<'_>, token: &Token, change: &Change) -> Result<Seq, Unchanged> {
+        let (listener, heard) = {
+            let driver = self.driver.borrow();
+            let key = driver.find(token).ok_or(Unchanged::NotFound)?;
+            if driver.topics_after(key, change) > TOPICS_MAX {
+                return Err(Unchanged::TooMany);
+            }
+            (Listener { shard: self.index, key }, driver.heard(key, &change.remove))
+        };
         let Change { add, remove } = change;
-        let (key, topics) = self.driver.borrow().find(token).ok_or(Unchanged::NotFound)?;
-        if topics + add.len() > TOPICS_MAX + remove.len() {
-            return Err(Unchanged::TooMany);
-        }
-        let listener = Listener { shard: self.index, key };
-        let changed = turn.execute(|log, now| log.change(listener, add, remove, now));
+        let changed = turn.execute(|log, now| log.change(listener, add, remove, &heard, now));
         changed.map_err(Unchanged::Unavailable)?.map_err(Unchanged::Refused)
     }
 

@@ -96,6 +96,7 @@ impl History {
     }
 
     pub(super) fn change(&mut self, who: usize, at: Seq, add: Vec<Topic>, remove: Vec<Topic>) {
+        self.holders.retain(|topic, holder| *holder != who || !remove.contains(topic));
         add.iter().for_each(|topic| self.enter(who, at, *topic, false));
         self.note(at, Moment::Changed { who, add, remove });
     }
@@ -113,10 +114,6 @@ impl History {
     pub(super) fn close(&mut self, topic: Topic, at: Seq) {
         self.holders.remove(&topic);
         self.note(at, Moment::SentAway { topic, reason: CLOSED });
-    }
-
-    pub(super) fn is_held(&self, topic: Topic) -> bool {
-        self.holders.contains_key(&topic)
     }
 
     /// Finds the end of a topic.

@@ -4,37 +4,36 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use proptest::sample::Index;
-use sse_gateway_engine::log::{Listened, Listener, Log, LogLimits, Offer, PageSize};
-use sse_gateway_engine::{Accepted, Answer, Attempt, Effect, Key, Limits, Shard, Tally, Then, Time};
-use sse_gateway_protocol::callback::{From, TopicWish};
+use sse_gateway_engine::log::{Listener, Log, LogLimits, Offer, PageSize};
+use sse_gateway_engine::{Attempt, Effect, Key, Limits, Shard, Tally, Time};
 use sse_gateway_protocol::publish::Publish;
 use sse_gateway_protocol::sse::Draft;
-use sse_gateway_protocol::{Epoch, Position, Seq, Token, TopicName};
+use sse_gateway_protocol::{Token, TopicName};
 
 use super::heard::Heard;
-use super::history::{CLOSED, DONE, History, Topic};
-use super::{Brings, Place, Step, TOPICS, Wish, topic_name};
-use crate::world::{epoch, event, heartbeat, limits, opening};
+use super::history::{DONE, History, Topic};
+use super::{Place, Step, TOPICS, Wish, topic_name};
+use crate::world::{epoch, event, heartbeat, limits};
 
 pub(super) const SHARDS: usize = 2;
 const PAGE: PageSize = PageSize { items_max: 3, bytes_max: 200 };
 
 #[derive(Debug)]
-struct Client {
-    shard: usize,
-    key: Key,
-    token: Token,
-    wishes: Vec<Wish>,
-    cursor: Option<String>,
-    wire: Vec<u8>,
-    room: usize,
-    life: Life,
+pub(super) struct Client {
+    pub(super) shard: usize,
+    pub(super) key: Key,
+    pub(super) token: Token,
+    pub(super) wishes: Vec<Wish>,
+    pub(super) cursor: Option<String>,
+    pub(super) wire: Vec<u8>,
+    pub(super) room: usize,
+    pub(super) life: Life,
     /// It listens to these, or will when it gets to its changes; none of them twice.
-    topics: Vec<Topic>,
+    pub(super) topics: Vec<Topic>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Life {
+pub(super) enum Life {
     Opening,
     Open,
     /// Told to go by its token, or cut, or gone.
@@ -42,21 +41,21 @@ enum Life {
 }
 
 pub(super) struct Run {
-    shards: Vec<Shard>,
-    inboxes: [VecDeque<Offer>; SHARDS],
-    log: Log,
-    history: History,
-    clients: Vec<Client>,
-    by_key: HashMap<(usize, Key), usize>,
-    disk: bool,
+    pub(super) shards: Vec<Shard>,
+    pub(super) inboxes: [VecDeque<Offer>; SHARDS],
+    pub(super) log: Log,
+    pub(super) history: History,
+    pub(super) clients: Vec<Client>,
+    pub(super) by_key: HashMap<(usize, Key), usize>,
+    pub(super) disk: bool,
     /// Whether retention drops nothing.
-    keeps_all: bool,
+    pub(super) keeps_all: bool,
     /// Whether streams were changed or sent away: one that has not got to it yet may hear of a gap
     /// that lies behind.
-    disturbed: bool,
-    published: usize,
-    sent: u64,
-    now: Time,
+    pub(super) disturbed: bool,
+    pub(super) published: usize,
+    pub(super) sent: u64,
+    pub(super) now: Time,
 }
 
 impl Run {
@@ -97,7 +96,7 @@ impl Run {
         self.shards.iter().map(Shard::tally)
     }
 
-    fn pick(&self, who: &Index) -> Option<usize> {
+    pub(super) fn pick(&self, who: &Index) -> Option<usize> {
         (!self.clients.is_empty()).then(|| who.index(self.clients.len()))
     }
 
@@ -157,13 +156,13 @@ impl Run {
         self.commit_without_disk();
     }
 
-    fn commit_without_disk(&mut self) {
+    pub(super) fn commit_without_disk(&mut self) {
         if !self.disk {
-            self.calm();
+            self.commit();
         }
     }
 
-    fn commit(&mut self) {
+    pub(super) fn commit(&mut self) {
         self.log.commit(self.now);
         self.history.commit();
         self.take_offers();
@@ -179,163 +178,6 @@ impl Run {
         while let Some((shard, offer)) = self.log.next_offer() {
             self.inboxes[shard].push_back(offer);
         }
-    }
-
-    fn connect(&mut self, wishes: &[Wish], brings: &Brings, room: usize) {
-        let number = self.clients.len();
-        let mut bytes = [0x5a; 16];
-        bytes[8..].copy_from_slice(&(number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
-        let token = Token::from_random_bytes(bytes);
-        let shard = number % SHARDS;
-        let key = self.shards[shard].connect(token, "".into());
-        let cursor = self.cursor(brings);
-        let mut wanted: Vec<Wish> = Vec::new();
-        for wish in wishes {
-            if wanted.iter().all(|other| other.topic != wish.topic) {
-                wanted.push(wish.clone());
-            }
-        }
-        self.by_key.insert((shard, key), number);
-        let (wire, life, topics) = (Vec::new(), Life::Opening, Vec::new());
-        self.clients.push(Client { shard, key, token, wishes: wanted, cursor, wire, room, life, topics });
-    }
-
-    fn cursor(&self, brings: &Brings) -> Option<String> {
-        let at = |seq| Position { epoch: epoch(), seq }.to_string();
-        Some(match brings {
-            Brings::Nothing => return None,
-            Brings::LastOf(who) => at(Heard::read(&self.clients[self.pick(who)?].wire).last_id()?),
-            Brings::At(index) => at(index.index(self.log.newest() as usize + 1) as Seq),
-            Brings::Future => at(1 << 40),
-            Brings::OtherLife => Position { epoch: Epoch::from_random(7), seq: 1 }.to_string(),
-            Brings::Nonsense => "nonsense".into(),
-        })
-    }
-
-    fn answer(&mut self, who: usize) {
-        let Client { shard, key, .. } = self.clients[who];
-        let was_open = self.clients[who].life == Life::Opening;
-        let subscribes = self.shards[shard].awaits_answer(key) && !self.clients[who].wishes.is_empty();
-        let then = if subscribes { self.listen(who) } else { Ok(Then::Stay) };
-        let answer = match then {
-            Ok(then) => Answer::Accepted(Accepted { then, ..opening(None) }),
-            Err(over) => over,
-        };
-        if self.shards[shard].answered(key, answer, self.now).is_some() && was_open {
-            self.clients[who].life = Life::Open;
-        }
-        self.commit_without_disk();
-    }
-
-    /// Subscribes a stream, and says above which numbers it is to hear its topics.
-    fn listen(&mut self, who: usize) -> Result<Then, Answer> {
-        if self.clients[who].wishes.iter().any(|wish| wish.exclusive || self.history.is_held(wish.topic)) {
-            self.calm();
-        }
-        let newest = self.log.newest();
-        let client = &self.clients[who];
-        let cursor = client.cursor.clone();
-        let places: Vec<From> = client
-            .wishes
-            .iter()
-            .map(|wish| match place(&wish.from, newest) {
-                From::At(position)
-                    if self.history.completion(wish.topic).is_some_and(|seq| seq <= position.seq) =>
-                {
-                    From::Now
-                }
-                other => other,
-            })
-            .collect();
-        let wishes: Vec<TopicWish> = client
-            .wishes
-            .iter()
-            .zip(&places)
-            .map(|(wish, from)| TopicWish {
-                name: name(wish.topic),
-                from: from.clone(),
-                exclusive: wish.exclusive,
-                if_missing: None,
-            })
-            .collect();
-        let listener = Listener { shard: client.shard, key: client.key };
-        let listened = self.log.listen(&wishes, cursor.as_deref().map(str::as_bytes), listener, self.now);
-        let since = self.log.newest();
-        let at = cursor.map(|cursor| Position::parse(cursor.as_bytes()));
-        let mut topics = Vec::new();
-        let mut exclusive = Vec::new();
-        for (wish, from) in client.wishes.iter().zip(&places) {
-            let completion = self.history.completion(wish.topic);
-            let now_is = completion.map_or(since, |seq| since.min(seq - 1));
-            let after = match (&at, from) {
-                (Some(None), _) => 0,
-                (Some(Some(position)), _) if position.epoch != epoch() => 0,
-                (Some(Some(position)), _) if position.seq > newest => now_is,
-                (Some(Some(position)), _) if completion.is_some_and(|seq| seq <= position.seq) => continue,
-                (Some(Some(position)), _) => position.seq,
-                (None, From::Start) => 0,
-                (None, From::Last) => self.history.newest(wish.topic).map_or(now_is, |seq| seq - 1),
-                (None, From::At(position)) => position.seq.min(now_is),
-                (None, _) => now_is,
-            };
-            topics.push((wish.topic, after));
-            exclusive.extend(wish.exclusive.then_some(wish.topic));
-        }
-        match listened {
-            Ok(Listened::Listening(start)) => {
-                assert_eq!(start.since, since);
-                self.clients[who].topics = topics.iter().map(|(topic, _)| *topic).collect();
-                self.history.listen(who, since, topics, &exclusive);
-                self.disturbed |= !exclusive.is_empty();
-                Ok(Then::Listen(start))
-            }
-            Ok(Listened::Over) => {
-                assert!(topics.is_empty(), "something is left to hear: {topics:?}");
-                Err(Answer::Over)
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn change(&mut self, who: usize, add: &[Topic], remove: &[Topic]) {
-        let client = &mut self.clients[who];
-        let remove: Vec<Topic> =
-            remove.iter().copied().filter(|topic| client.topics.contains(topic)).collect();
-        let fresh = |topic: &Topic| !client.topics.contains(topic);
-        let mut add: Vec<Topic> = add.iter().copied().filter(fresh).collect();
-        add.sort_unstable();
-        add.dedup();
-        if self.shards[client.shard].is_open(&client.token) != Some(client.key) {
-            return;
-        }
-        if add.iter().any(|topic| self.history.is_held(*topic)) {
-            self.calm();
-        }
-        let client = &mut self.clients[who];
-        let wishes: Vec<TopicWish> = add.iter().map(|topic| TopicWish::to(name(*topic))).collect();
-        let names: Vec<TopicName> = remove.iter().map(|topic| name(*topic)).collect();
-        let listener = Listener { shard: client.shard, key: client.key };
-        if let Ok(at) = self.log.change(listener, &wishes, &names, self.now) {
-            client.topics.retain(|topic| !remove.contains(topic));
-            client.topics.extend(&add);
-            self.history.change(who, at, add, remove);
-            self.disturbed = true;
-        }
-        self.commit_without_disk();
-    }
-
-    fn calm(&mut self) {
-        self.commit();
-        (0..SHARDS).for_each(|shard| self.apply_offers(shard, usize::MAX));
-    }
-
-    fn close_topic(&mut self, topic: Topic) {
-        self.calm();
-        if self.log.close_listeners(&topic_name(topic), &CLOSED.into(), self.now).is_ok() {
-            self.history.close(topic, self.log.newest());
-            self.disturbed = true;
-        }
-        self.commit_without_disk();
     }
 
     fn send(&mut self, who: usize) {
@@ -356,7 +198,7 @@ impl Run {
         self.shards[client.shard].client_left(client.key);
     }
 
-    fn apply_offers(&mut self, shard: usize, offers: usize) {
+    pub(super) fn apply_offers(&mut self, shard: usize, offers: usize) {
         for _ in 0..offers {
             let Some(offer) = self.inboxes[shard].pop_front() else { return };
             self.shards[shard].apply(&offer);
@@ -493,17 +335,6 @@ impl Run {
     }
 }
 
-fn name(topic: Topic) -> TopicName {
+pub(super) fn name(topic: Topic) -> TopicName {
     TopicName::parse(&topic_name(topic)).expect("a topic name")
-}
-
-fn place(place: &Place, newest: Seq) -> From {
-    match place {
-        Place::Now => From::Now,
-        Place::Start => From::Start,
-        Place::Last => From::Last,
-        Place::At(index) => {
-            From::At(Position { epoch: epoch(), seq: index.index(newest as usize + 1) as Seq })
-        }
-    }
 }
