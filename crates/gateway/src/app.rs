@@ -16,7 +16,7 @@ use crate::callbacks::{Target, TargetError};
 use crate::clock::Clock;
 use crate::config::{Config, InternalAccess};
 use crate::listener::{self, Accepted, BindError, Door};
-use crate::log::{self, Ledger};
+use crate::log::{self, Keeping, Ledger, OpenError};
 use crate::routes::Port;
 use crate::shard::{COMMANDS_WAITING_MAX, Command};
 use crate::shared::{self, ShardHandle, Shared};
@@ -33,6 +33,8 @@ pub struct Gateway {
     pub(crate) shared: Arc<Shared>,
     address: SocketAddr,
     internal_address: Option<SocketAddr>,
+    /// The log's disk, if it has one.
+    pub(crate) keeping: Option<Keeping>,
 }
 
 /// The gateway cannot start.
@@ -44,6 +46,9 @@ pub enum StartError {
     /// The backend's URL cannot be used.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Log(#[from] OpenError),
     /// The system refused a thread or a socket.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
@@ -67,7 +72,7 @@ impl Gateway {
         let port = if internal.is_some() { Port::Public } else { Port::Shared };
         let internal = internal.map(|listener| Door { listener, port: Port::Internal });
         let mut doors: Vec<Door> = [Door { listener: public, port }].into_iter().chain(internal).collect();
-        let (shared, queues) = share(config);
+        let (shared, queues, keeping) = share(config)?;
         for (index, (inbox, connections)) in queues.into_iter().enumerate() {
             let (shared, target) = (Arc::clone(&shared), target.clone());
             // The first one accepts for all.
@@ -85,7 +90,7 @@ impl Gateway {
             }
         });
         log_start(&shared.config, address, internal_address);
-        Ok(Self { shared, address, internal_address })
+        Ok(Self { shared, address, internal_address, keeping })
     }
 
     /// Gives the address of the public listener.
@@ -109,22 +114,26 @@ impl Drop for Gateway {
     }
 }
 
-/// A thread that ends by itself leaves its streams without an owner: the process must not go on.
-fn supervise(shard: impl FnOnce() -> io::Result<()>) {
+/// A thread that ends by itself leaves its streams, or the log, without an owner: the process must not
+/// go on.
+pub(crate) fn supervise(thread: impl FnOnce() -> io::Result<()>) {
     // What a panic has left half done is not looked at again.
-    let error = match catch_unwind(AssertUnwindSafe(shard)) {
+    let error = match catch_unwind(AssertUnwindSafe(thread)) {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
         Err(_) => "it panicked".to_owned(),
     };
-    tracing::error!(error, "a shard failed; the gateway cannot go on");
+    tracing::error!(error, "a thread failed; the gateway cannot go on");
     std::process::abort();
 }
 
 /// What comes to a worker from other threads.
 type Queues = (mpsc::Receiver<Command>, mpsc::Receiver<Accepted>);
 
-fn share(config: Config) -> (Arc<Shared>, Vec<Queues>) {
+/// What the threads share, what each of them receives, and who keeps the log on the disk.
+type Parts = (Arc<Shared>, Vec<Queues>, Option<Keeping>);
+
+fn share(config: Config) -> Result<Parts, OpenError> {
     let (handles, queues): (Vec<_>, Vec<_>) = (0..config.shards.get())
         .map(|_| {
             let (inbox, commands) = mpsc::channel(COMMANDS_WAITING_MAX);
@@ -134,22 +143,31 @@ fn share(config: Config) -> (Arc<Shared>, Vec<Queues>) {
         .unzip();
     let clock = Clock::start();
     let inboxes = handles.iter().map(|shard| shard.inbox.clone()).collect();
+    let stopped = CancellationToken::new();
+    let limits = log_limits(&config);
+    let (log, keeping) = match &config.topics.disk {
+        None => (Arc::new(Ledger::in_memory(limits, inboxes, clock)), None),
+        Some(disk) => {
+            let (log, keeping) = log::open(disk, limits, inboxes, clock, &stopped)?;
+            (log, Some(keeping))
+        }
+    };
     let shared = Shared {
         places: Semaphore::new(config.streams.max.min(Semaphore::MAX_PERMITS)),
         callbacks: Arc::new(Semaphore::new(config.callback.concurrent_max.min(Semaphore::MAX_PERMITS))),
         draining: CancellationToken::new(),
         closing: CancellationToken::new(),
-        stopped: CancellationToken::new(),
+        stopped,
         callbacks_running: TaskTracker::new(),
         connections: TaskTracker::new(),
         overfull: Notify::new(),
-        log: Arc::new(Ledger::in_memory(log_limits(&config), inboxes, clock)),
+        log,
         clock,
         shards: handles.into(),
         metrics: Metrics::new(),
         config,
     };
-    (Arc::new(shared), queues)
+    Ok((Arc::new(shared), queues, keeping))
 }
 
 fn log_limits(config: &Config) -> LogLimits {

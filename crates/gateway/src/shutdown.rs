@@ -32,7 +32,8 @@ impl Gateway {
     ///
     /// Accepting stops at once and `/readyz` turns; streams still opening are dropped without an
     /// answer, open ones end cleanly. What the time cuts off is counted, logged and returned.
-    pub async fn shut_down(self) -> ShutdownReport {
+    pub async fn shut_down(mut self) -> ShutdownReport {
+        let keeping = self.keeping.take();
         let shared = &self.shared;
         let deadline = Instant::now() + shared.config.shutdown.saturating_sub(MARGIN);
         shared.draining.cancel();
@@ -58,6 +59,11 @@ impl Gateway {
         shared.connections.close();
         // Who has not sent its request whole by then gets no answer.
         let _ = timeout_at(deadline.min(Instant::now() + ANSWERS), shared.connections.wait()).await;
+        if let Some(keeping) = keeping
+            && timeout_at(deadline + MARGIN, tokio::task::spawn_blocking(|| keeping.end())).await.is_err()
+        {
+            warn!("the disk is slow: the next start will take this end for a crash");
+        }
         if report == ShutdownReport::default() {
             info!("shut down: every stream has ended and the backend knows");
         } else {

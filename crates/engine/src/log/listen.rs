@@ -82,6 +82,12 @@ impl Log {
         Ok(Listened::Listening(start))
     }
 
+    /// Gives a subscription to its shard in order with all offers, right after [`listen`](Log::listen):
+    /// for a driver that cannot open the stream before anything else happens.
+    pub fn announce(&mut self, listener: Listener, start: Start) {
+        self.stage_offers(vec![listener.shard], &Offer::Listening { key: listener.key, start });
+    }
+
     /// Lets a stream listen to other topics: new ones from here on, and some no longer.
     ///
     /// `heard` is what the stream has of those to remove, as [`Shard::heard`](crate::Shard::heard) tells

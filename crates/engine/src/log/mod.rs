@@ -38,7 +38,7 @@ pub use limits::LogLimits;
 pub use publish::Published;
 pub use read::PageSize;
 pub use restore::Restored;
-pub use staging::Change;
+pub use staging::{Change, Mark};
 pub use topic::Bounds;
 pub use types::{
     Completion, Entry, Heard, Item, Listened, Listener, Offer, Page, Reading, Start, Subscription, TopicId,

@@ -90,7 +90,9 @@ impl Log {
         let topics = handed.into_iter().filter_map(|id| {
             let topic = self.topics.get_mut(id)?;
             topic.handed_is_written_down();
-            Some((topic.name.clone(), topic.bounds(now)))
+            let written = (topic.name.clone(), topic.bounds(now));
+            // Not of one that is being deleted: its bounds would make it again.
+            (self.topics.find(written.0.as_str()) == Some(id)).then_some(written)
         });
         topics.collect()
     }

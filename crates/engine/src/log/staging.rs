@@ -36,6 +36,10 @@ pub(super) struct Appended {
     pub(super) before: Before,
 }
 
+/// A place among what is staged; it means nothing once that has taken effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark(usize);
+
 /// A staged change that must survive the process, for whoever writes it down.
 #[derive(Clone, Copy, Debug)]
 pub enum Change<'a> {
@@ -64,7 +68,18 @@ pub enum Change<'a> {
 impl Log {
     /// Gives what a disk must hold before [`commit`](Log::commit), in sequence order.
     pub fn staged(&self) -> impl Iterator<Item = Change<'_>> {
-        self.staged.iter().filter_map(|staged| match staged {
+        self.staged_since(Mark::default())
+    }
+
+    /// Marks what is staged by now.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark(self.staged.len())
+    }
+
+    /// Gives what of it was staged since a mark.
+    pub fn staged_since(&self, mark: Mark) -> impl Iterator<Item = Change<'_>> {
+        self.staged[mark.0.min(self.staged.len())..].iter().filter_map(|staged| match staged {
             Staged::Published(appended) => Some(Change::Published {
                 topic: &self.topics.get(appended.entry.topic)?.name,
                 entry: &appended.entry,

@@ -134,7 +134,7 @@ impl Pipe {
         if publishes.is_empty() {
             return Ok(());
         }
-        let outcome = worker.shared.log.execute(move |log, now| {
+        let outcome = worker.shared.log.publish(move |log, now| {
             let mut taken = Vec::with_capacity(publishes.len());
             for publish in &publishes {
                 match log.publish(publish, now) {

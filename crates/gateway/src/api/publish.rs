@@ -115,7 +115,7 @@ async fn carry_out(
     let events: Vec<usize> =
         publishes.iter().map(|publish| publish.as_ref().map_or(0, |publish| publish.events.len())).collect();
     let log = &worker.shared.log;
-    let outcome = log.execute(move |log, now| {
+    let outcome = log.publish(move |log, now| {
         let carry_out =
             |publish: Result<Publish, Rejection>| log.publish(&publish?, now).map_err(refusal::by_log);
         publishes.into_iter().map(carry_out).collect::<Vec<_>>()

@@ -22,8 +22,12 @@ pub(super) fn by_log(refused: Refused) -> Rejection {
 pub(super) fn unavailable(unavailable: Unavailable) -> Rejection {
     match unavailable {
         Unavailable::ShuttingDown => SHUTTING_DOWN,
+        Unavailable::NotWritten => NOT_WRITTEN,
     }
 }
 
 pub(super) const SHUTTING_DOWN: Rejection =
     Rejection { code: Code::ShuttingDown, message: "Gateway is shutting down" };
+
+const NOT_WRITTEN: Rejection =
+    Rejection { code: Code::LogFull, message: "The log cannot be written: its disk is full or fails (LOG)" };

@@ -15,6 +15,7 @@ mod value;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub use callback::CallbackUrl;
 pub use file::read_file;
 pub use secret::Secret;
 pub use setting::{Mistake, Origin, Setting};
-pub use value::LogFormat;
+pub use value::{LogFormat, LogSync};
 
 use setting::Reader;
 
@@ -100,6 +101,17 @@ pub struct Topics {
     pub max: usize,
     /// How long a stream whose topic was taken over is asked to stay away, before jitter.
     pub replaced_retry_ms: u64,
+    /// Where they survive a restart; without it they live in memory.
+    pub disk: Option<Disk>,
+}
+
+/// Where a log is kept, and when what is published must be there.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    /// The directory; made when it is missing.
+    pub directory: PathBuf,
+    /// How often the disk is told to sync; `None` before each answer.
+    pub sync_interval: Option<Duration>,
 }
 
 /// Bounds of requests.
@@ -166,6 +178,7 @@ impl Config {
                 log_bytes_max: reader.take(&settings::LOG_BYTES_MAX).unwrap_or_default(),
                 max: reader.take(&settings::TOPICS_MAX).unwrap_or_default(),
                 replaced_retry_ms: reader.take(&settings::REPLACED_RETRY_MS).unwrap_or_default(),
+                disk: read_disk(&mut reader),
             },
             requests: Requests {
                 head_bytes_max: reader.take(&settings::HEAD_BYTES_MAX).unwrap_or_default(),
@@ -215,3 +228,11 @@ impl Config {
 
 #[cfg(test)]
 mod tests;
+
+fn read_disk(reader: &mut Reader<'_>) -> Option<Disk> {
+    let directory = reader.take_optional(&settings::LOG);
+    let sync = reader.take(&settings::LOG_SYNC).unwrap_or_default();
+    let interval = reader.take(&settings::LOG_SYNC_INTERVAL_MS).unwrap_or_default();
+    let sync_interval = (sync == LogSync::Interval).then_some(interval);
+    directory.map(|directory| Disk { directory, sync_interval })
+}

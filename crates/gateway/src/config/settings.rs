@@ -2,13 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::access::{self, AllowedOrigins, Network};
 use super::callback::{self, CallbackUrl};
 use super::secret::{self, Secret};
 use super::setting::{Described, Setting};
-use super::value::{self, LogFormat};
+use super::value::{self, LogFormat, LogSync};
 
 macro_rules! settings {
     ($($name:ident: $type:ty = $default:expr, $parse:expr $(, $option:ident: $value:expr)*; $help:literal)*) => {
@@ -69,6 +70,12 @@ settings! {
         "How many bytes all topics keep together. Past it the oldest events of all go."
     TOPICS_MAX: usize = Some("100000"), value::count;
         "How many topics there are. Past it a new one is refused with 429 TOPICS_FULL."
+    LOG: PathBuf = None, value::directory;
+        "A directory where topics survive a restart; made when missing, used by one gateway at a time. Without it they live in memory."
+    LOG_SYNC: LogSync = Some("always"), value::log_sync;
+        "With LOG: always writes to the disk before a publish is answered; interval answers first, and after a crash the epoch is new."
+    LOG_SYNC_INTERVAL_MS: Duration = Some("1000"), value::milliseconds;
+        "With LOG_SYNC=interval: how often the disk is told to write, in milliseconds. 1 to 3600000."
     PUBLISH_IDLE_SECONDS: Duration = Some("300"), value::seconds;
         "How long a publish whose body is a stream may be silent before it is given up."
     REPLACED_RETRY_MS: u64 = Some("30000"), value::retry_ms;

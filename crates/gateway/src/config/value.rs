@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sse_gateway_protocol::send::RETRY_MS_MAX;
@@ -10,6 +11,8 @@ use sse_gateway_protocol::send::RETRY_MS_MAX;
 const SHARDS_MAX: usize = 64;
 /// A year: longer waits are mistakes, and no clock arithmetic overflows.
 const SECONDS_MAX: u64 = 31_536_000;
+/// An hour: whoever waits longer for a sync wants none.
+const MILLISECONDS_MAX: u64 = 3_600_000;
 /// hyper's parser needs this much at least.
 const HEAD_BYTES_MIN: usize = 8192;
 /// hyper makes room for this many with each request, and its map of headers panics past 24,576.
@@ -23,6 +26,35 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// When what is published must be on the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogSync {
+    /// Before it is answered.
+    #[default]
+    Always,
+    /// Soon after.
+    Interval,
+}
+
+pub(super) fn directory(value: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(value);
+    if value.is_empty() { Err("the path of a directory".to_owned()) } else { Ok(path) }
+}
+
+pub(super) fn log_sync(value: &str) -> Result<LogSync, String> {
+    match value {
+        "always" => Ok(LogSync::Always),
+        "interval" => Ok(LogSync::Interval),
+        _ => Err("always or interval".to_owned()),
+    }
+}
+
+pub(super) fn milliseconds(value: &str) -> Result<Duration, String> {
+    let milliseconds = value.parse().ok().filter(|ms| (1..=MILLISECONDS_MAX).contains(ms));
+    let expected = || format!("an integer of milliseconds from 1 to {MILLISECONDS_MAX}");
+    milliseconds.map(Duration::from_millis).ok_or_else(expected)
 }
 
 pub(super) fn as_set(value: &str) -> String {

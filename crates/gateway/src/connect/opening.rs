@@ -174,9 +174,8 @@ impl Opening {
                 }
             }
             Ok(Ok(taken)) => {
-                let turn = self.worker.shared.log.turn().await;
-                let wanted = (&topics[..], self.cursor.as_deref());
-                self.worker.listen(turn, self.key, wanted, accepted, taken)
+                let wanted = (topics, self.cursor.clone());
+                self.worker.listen(self.key, wanted, accepted, taken).await
             }
             _ => {
                 self.worker.connection_lost(self.key);
@@ -198,6 +197,10 @@ impl Opening {
             Opened::Full(taken) => {
                 let answer = reply::closing_error(Code::TopicsFull, "Too many topics", &headers);
                 ("topics_full", Some((taken, answer)))
+            }
+            Opened::NotWritten(taken) => {
+                let answer = reply::closing_error(Code::LogFull, "The log cannot be written (LOG)", &headers);
+                ("log_full", Some((taken, answer)))
             }
         };
         self.worker.shared.metrics.connect(outcome);

@@ -5,8 +5,8 @@
 //! each inbox is that of the sequence. The wait for places is what slows publishers down to the pace
 //! of the shards.
 //!
-//! Callers await their command and cannot tell where it is carried out: with a disk behind the log it
-//! will be a thread that writes many commands down at once before it answers any.
+//! Callers await their command and need not know where it is carried out: without a disk in place, with
+//! one by the [scribe](super::scribe), who writes many commands down at once before it answers any.
 
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
@@ -16,10 +16,12 @@ use sse_gateway_engine::log::{
     Description, Listener, Log, LogCensus, LogLimits, Offer, Page, PageSize, Reading,
 };
 use sse_gateway_protocol::Epoch;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::shard::Command;
+
+use super::scribe::{Answer, Job};
 
 /// The log in memory, and the inboxes of the shards that it tells.
 #[derive(Debug)]
@@ -30,30 +32,48 @@ pub(crate) struct Ledger {
     inboxes: Box<[mpsc::Sender<Command>]>,
     clock: Clock,
     due_sooner: Notify,
+    /// The way to the scribe, where there is one.
+    jobs: Option<mpsc::Sender<Job>>,
 }
 
 #[derive(Debug)]
-struct State {
-    log: Log,
+pub(super) struct State {
+    pub(super) log: Log,
     /// When [`super::age`] will look next by itself.
     alarm: Option<Time>,
-    sealed: bool,
+    pub(super) sealed: bool,
 }
+
+/// What is offered to each shard, in order.
+pub(super) type Offers = Vec<Vec<Offer>>;
 
 /// Why the log takes no commands; nothing has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unavailable {
     /// The streams end, and what is published would reach nobody.
     ShuttingDown,
+    /// The disk takes nothing, and what is not written must not be answered.
+    NotWritten,
 }
 
 impl Ledger {
-    /// Begins a life of the log, with an epoch of its own.
+    /// Begins a life of the log in memory, with an epoch of its own.
     pub(crate) fn in_memory(limits: LogLimits, inboxes: Box<[mpsc::Sender<Command>]>, clock: Clock) -> Self {
         let (_, random) = uuid::Uuid::new_v4().as_u64_pair();
-        let epoch = Epoch::from_random(random);
-        let state = State { log: Log::new(limits, epoch.clone(), 1), alarm: None, sealed: false };
-        Self { state: Mutex::new(state), epoch, inboxes, clock, due_sooner: Notify::new() }
+        Self::of(Log::new(limits, Epoch::from_random(random), 1), inboxes, clock, None)
+    }
+
+    /// Takes a log whose commands are written down by whoever receives the jobs.
+    pub(super) fn of(
+        log: Log,
+        inboxes: Box<[mpsc::Sender<Command>]>,
+        clock: Clock,
+        jobs: Option<mpsc::Sender<Job>>,
+    ) -> Self {
+        let epoch = log.epoch().clone();
+        let alarm = log.next_deadline();
+        let state = Mutex::new(State { log, alarm, sealed: false });
+        Self { state, epoch, inboxes, clock, due_sooner: Notify::new(), jobs }
     }
 
     /// Names the log's life.
@@ -68,7 +88,44 @@ impl Ledger {
         &self,
         command: impl FnOnce(&mut Log, Time) -> T + Send + 'static,
     ) -> Result<T, Unavailable> {
-        self.turn().await.execute(command)
+        match &self.jobs {
+            None => self.turn().await.execute(command),
+            Some(jobs) => self.have_done(jobs, command, false).await,
+        }
+    }
+
+    /// Carries publishes out, one of which may repeat another that waits for the disk.
+    pub(crate) async fn publish<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(&mut Log, Time) -> T + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        match &self.jobs {
+            None => self.turn().await.execute(command),
+            Some(jobs) => self.have_done(jobs, command, true).await,
+        }
+    }
+
+    async fn have_done<T: Send + 'static>(
+        &self,
+        jobs: &mpsc::Sender<Job>,
+        command: impl FnOnce(&mut Log, Time) -> T + Send + 'static,
+        may_repeat: bool,
+    ) -> Result<T, Unavailable> {
+        let (sender, receiver) = oneshot::channel();
+        let command = move |log: &mut Log, now: Time| -> Answer {
+            let answer = command(log, now);
+            // Whoever asked may be gone by then.
+            Box::new(move |kept| drop(sender.send(kept.map(|()| answer))))
+        };
+        let dropped = || if self.lock().sealed { Unavailable::ShuttingDown } else { Unavailable::NotWritten };
+        let job = Job { command: Box::new(command), may_repeat };
+        jobs.send(job).await.map_err(|_| dropped())?;
+        receiver.await.map_err(|_| dropped())?
+    }
+
+    /// Tells whether commands take effect in place: whoever has a [`turn`](Ledger::turn) need not wait.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.jobs.is_none()
     }
 
     /// Waits until a command can be carried out at once, for a caller that must not wait afterwards.
@@ -90,7 +147,7 @@ impl Ledger {
     pub(crate) fn with<T>(&self, command: impl FnOnce(&mut Log, Time) -> T) -> T {
         let mut state = self.lock();
         let answer = command(&mut state.log, self.clock.now());
-        debug_assert!(state.log.next_offer().is_none(), "an offer without a place in its inbox");
+        debug_assert!(self.jobs.is_some() || state.log.next_offer().is_none(), "an offer without its place");
         self.set_alarm(&mut state);
         answer
     }
@@ -120,6 +177,24 @@ impl Ledger {
     /// Waits until something is due sooner than [`tick`](Ledger::tick) has said.
     pub(super) async fn due_sooner(&self) {
         self.due_sooner.notified().await;
+    }
+
+    /// Gives the scribe the log.
+    pub(super) fn with_state<T>(&self, act: impl FnOnce(&mut State, Time) -> T) -> T {
+        let mut state = self.lock();
+        let answer = act(&mut state, self.clock.now());
+        self.set_alarm(&mut state);
+        answer
+    }
+
+    /// Puts offers into the inboxes, when there is room.
+    pub(super) async fn send(&self, offers: Offers) {
+        for (inbox, offers) in self.inboxes.iter().zip(offers) {
+            if !offers.is_empty() {
+                // A shard that is gone has no streams to tell.
+                let _ = inbox.send(Command::Offers(offers)).await;
+            }
+        }
     }
 
     fn set_alarm(&self, state: &mut State) {
@@ -156,23 +231,28 @@ impl Turn<'_> {
         let now = ledger.clock.now();
         let answer = command(&mut state.log, now);
         state.log.commit(now);
-        deliver(&mut state.log, places);
+        for (place, offers) in places.into_iter().zip(state.take_offers()) {
+            if let Some(place) = place
+                && !offers.is_empty()
+            {
+                place.send(Command::Offers(offers));
+            }
+        }
         ledger.set_alarm(&mut state);
         Ok(answer)
     }
 }
 
-/// Puts all offers into the inboxes, in order, one command for each shard that has any.
-fn deliver(log: &mut Log, places: Vec<Option<mpsc::Permit<'_, Command>>>) {
-    let mut by_shard: Vec<Vec<Offer>> = vec![Vec::new(); places.len()];
-    while let Some((shard, offer)) = log.next_offer() {
-        by_shard[shard].push(offer);
-    }
-    for (place, offers) in places.into_iter().zip(by_shard) {
-        if let Some(place) = place
-            && !offers.is_empty()
-        {
-            place.send(Command::Offers(offers));
+impl State {
+    /// Takes all offers, those of each shard in order.
+    pub(super) fn take_offers(&mut self) -> Offers {
+        let mut offers = Offers::new();
+        while let Some((shard, offer)) = self.log.next_offer() {
+            if offers.len() <= shard {
+                offers.resize_with(shard + 1, Vec::new);
+            }
+            offers[shard].push(offer);
         }
+        offers
     }
 }

@@ -6,9 +6,14 @@
 //! next.
 
 mod age;
+mod durable;
 mod ledger;
+mod records;
+mod scribe;
 
 pub(crate) use age::age;
+pub(crate) use durable::OpenError;
+pub(crate) use durable::{Keeping, open};
 pub(crate) use ledger::{Ledger, Turn, Unavailable};
 
 #[cfg(test)]

@@ -154,9 +154,9 @@ impl Driver {
         }
     }
 
-    /// Applies what the log offers, in its order.
-    pub(crate) fn apply(&mut self, offers: &[Offer]) {
-        offers.iter().for_each(|offer| self.engine.apply(offer));
+    /// Applies what the log offers; to be called in its order.
+    pub(crate) fn apply(&mut self, offer: &Offer) {
+        self.engine.apply(offer);
     }
 
     /// Counts the events that were ever put into outboxes.

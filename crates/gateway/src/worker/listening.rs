@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sse_gateway_engine::log::{Listened, Listener, Refused};
+use sse_gateway_engine::log::{Heard, Listened, Listener, Refused, Start};
 use sse_gateway_engine::{Accepted, Answer, Key, Then};
 use sse_gateway_protocol::callback::{IfMissing, TOPICS_MAX, TopicWish};
 use sse_gateway_protocol::change::Change;
@@ -27,17 +27,63 @@ pub(crate) enum Opened {
     Over(Taken),
     /// There are too many topics; the socket is to be answered 429.
     Full(Taken),
+    /// The log's disk fails, and no more numbers may be given out; the socket is to be answered 507.
+    NotWritten(Taken),
 }
+
+/// A stream that opens when its shard hears that it listens: with a disk behind the log that takes a
+/// while.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    accepted: Accepted,
+    taken: Taken,
+    opened: oneshot::Sender<Opened>,
+}
+
+/// What a stream wants to listen to: its backend's wishes, and its client's cursor.
+pub(crate) type Wanted = (Vec<TopicWish>, Option<Box<[u8]>>);
 
 impl Worker {
     /// Subscribes a stream and opens it, in one step of its shard: whatever the log offers above the
     /// subscription comes to the inbox behind this step, and finds the stream. So whoever takes one of
     /// its topics over a moment later replaces it, and a client that has gone takes nothing over.
-    pub(crate) fn listen(
+    pub(crate) async fn listen(&self, key: Key, wanted: Wanted, accepted: Accepted, taken: Taken) -> Opened {
+        let log = &self.shared.log;
+        if log.is_in_place() {
+            let turn = log.turn().await;
+            return self.listen_at_once(turn, key, &wanted, accepted, taken);
+        }
+        if !self.driver.borrow().awaits_answer(key) {
+            self.answered(key, Answer::Accepted(accepted));
+            return Opened::Gone;
+        }
+        let (opened, opens) = oneshot::channel();
+        self.waiting.borrow_mut().insert(key, Waiting { accepted, taken, opened });
+        let listener = Listener { shard: self.index, key };
+        let listened = log.execute(move |log, now| {
+            let (wishes, cursor) = wanted;
+            let listened = log.listen(&wishes, cursor.as_deref(), listener, now);
+            if let Ok(Listened::Listening(start)) = &listened {
+                log.announce(listener, start.clone());
+            }
+            listened
+        });
+        let listened = listened.await;
+        if matches!(listened, Ok(Ok(Listened::Listening(_)))) {
+            // An error says that this thread ends.
+            return opens.await.unwrap_or(Opened::Gone);
+        }
+        match self.waiting.borrow_mut().remove(&key) {
+            Some(Waiting { accepted, taken, .. }) => self.conclude(key, listened, accepted, taken),
+            None => Opened::Gone,
+        }
+    }
+
+    fn listen_at_once(
         &self,
         turn: Turn<'_>,
         key: Key,
-        (wishes, cursor): (&[TopicWish], Option<&[u8]>),
+        (wishes, cursor): &Wanted,
         accepted: Accepted,
         taken: Taken,
     ) -> Opened {
@@ -46,7 +92,27 @@ impl Worker {
             self.answered(key, Answer::Accepted(accepted));
             return Opened::Gone;
         }
-        let then = match turn.execute(|log, now| log.listen(wishes, cursor, listener, now)) {
+        let listened = turn.execute(|log, now| log.listen(wishes, cursor.as_deref(), listener, now));
+        self.conclude(key, listened, accepted, taken)
+    }
+
+    /// The log has told its shard that a stream listens.
+    pub(super) fn open_waiting(&self, key: Key, start: Start) {
+        let waiting = self.waiting.borrow_mut().remove(&key);
+        let Some(Waiting { accepted, taken, opened }) = waiting else { return };
+        let outcome = self.conclude(key, Ok(Ok(Listened::Listening(start))), accepted, taken);
+        // Nobody waits for it any more when the thread ends.
+        let _ = opened.send(outcome);
+    }
+
+    fn conclude(
+        &self,
+        key: Key,
+        listened: Result<Result<Listened, Refused>, Unavailable>,
+        accepted: Accepted,
+        taken: Taken,
+    ) -> Opened {
+        let then = match listened {
             Ok(Ok(Listened::Listening(start))) => Then::Listen(start),
             Ok(Ok(Listened::Missing(told))) => tell(&told),
             Ok(Ok(Listened::Over)) => {
@@ -61,6 +127,10 @@ impl Worker {
                 self.connection_lost(key);
                 self.answered(key, Answer::Accepted(accepted));
                 return Opened::Gone;
+            }
+            Err(Unavailable::NotWritten) => {
+                self.answered(key, Answer::Unknown);
+                return Opened::NotWritten(taken);
             }
         };
         let opened = self.open(key, Answer::Accepted(Accepted { then, ..accepted }), taken);
@@ -90,18 +160,27 @@ impl Worker {
         self.shared.ask_all(command).await.into_iter().map(|(_, closed)| closed).sum()
     }
 
-    fn change_here(&self, turn: Turn<'_>, token: &Token, change: &Change) -> Result<Seq, Unchanged> {
-        let (listener, heard) = {
-            let driver = self.driver.borrow();
-            let key = driver.find(token).ok_or(Unchanged::NotFound)?;
-            if driver.topics_after(key, change) > TOPICS_MAX {
-                return Err(Unchanged::TooMany);
-            }
-            (Listener { shard: self.index, key }, driver.heard(key, &change.remove))
+    async fn change_here(&self, token: &Token, change: Change) -> Result<Seq, Unchanged> {
+        let log = &self.shared.log;
+        let changed = if log.is_in_place() {
+            let turn = log.turn().await;
+            let (listener, heard) = self.changeable(token, &change)?;
+            turn.execute(|log, now| log.change(listener, &change.add, &change.remove, &heard, now))
+        } else {
+            let (listener, heard) = self.changeable(token, &change)?;
+            log.execute(move |log, now| log.change(listener, &change.add, &change.remove, &heard, now)).await
         };
-        let Change { add, remove } = change;
-        let changed = turn.execute(|log, now| log.change(listener, add, remove, &heard, now));
         changed.map_err(Unchanged::Unavailable)?.map_err(Unchanged::Refused)
+    }
+
+    /// Finds a stream that may be changed so, and what it has of the topics to remove.
+    fn changeable(&self, token: &Token, change: &Change) -> Result<(Listener, Heard), Unchanged> {
+        let driver = self.driver.borrow();
+        let key = driver.find(token).ok_or(Unchanged::NotFound)?;
+        if driver.topics_after(key, change) > TOPICS_MAX {
+            return Err(Unchanged::TooMany);
+        }
+        Ok((Listener { shard: self.index, key }, driver.heard(key, &change.remove)))
     }
 
     /// Asks a shard by its inbox, the own one too: the question stands behind what was offered before.
@@ -112,16 +191,17 @@ impl Worker {
     }
 }
 
-/// Changes what a stream listens to, in one step of its shard, so that it is the stream that was found.
+/// Changes what a stream listens to, in one step of its shard if the log is in place, so that it is the
+/// stream that was found.
 pub(super) async fn change(
     worker: Rc<Worker>,
     token: Token,
     change: Change,
     answer: oneshot::Sender<Result<Seq, Unchanged>>,
 ) {
-    let turn = worker.shared.log.turn().await;
+    let changed = worker.change_here(&token, change).await;
     // Whoever asked may be gone by now; the answer then interests nobody.
-    let _ = answer.send(worker.change_here(turn, &token, &change));
+    let _ = answer.send(changed);
 }
 
 fn tell(told: &IfMissing) -> Then {
