@@ -4,10 +4,12 @@
 //! is a part of the protocol and names its section. `SSE_GATEWAY_BIN` runs the suite against another
 //! binary, such as a release build or another implementation.
 
+mod continuous;
 mod setup;
 
 // 2.1 The connect answer.
 mod connect_answer;
+mod exclusive;
 mod first_block;
 mod from;
 mod if_missing;
@@ -18,6 +20,7 @@ mod cursor;
 mod gap;
 mod late;
 mod living;
+mod order;
 mod resume;
 mod slow_readers;
 
