@@ -83,6 +83,7 @@ impl Shard {
     /// The log counts topics that are new as replaying; so the stream reads a page, which makes it
     /// live on all of them, and nothing of them is missed.
     fn change(&mut self, key: Key, Change { at, add, remove }: Change) {
+        let begins = self.listening(key).is_none();
         if let Some(listening) = self.listening_mut(key) {
             listening.since = at;
         }
@@ -99,6 +100,8 @@ impl Shard {
         } else {
             let mode = Mode::Replaying(Replay::again());
             self.set_listening(key, Listening { since: at, cursor: at, topics: Vec::new(), mode });
+        }
+        if begins {
             self.place_at(key, at);
         }
         for subscription in &add {

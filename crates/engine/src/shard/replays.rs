@@ -73,7 +73,7 @@ impl Shard {
     /// Takes a page of the log: a gap, if there is one, what comes next, and maybe the head.
     pub fn replay(&mut self, key: Key, page: Page) {
         let Some(replay) = self.listening(key).and_then(Listening::replay) else { return };
-        let stops_at = replay.stops_at();
+        let (stops_at, opens) = (replay.stops_at(), replay.opening.is_some());
         self.queue_flush(key);
         let Page { mut dropped, mut items, live_from } = page;
         dropped.iter_mut().for_each(|(_, through)| *through = (*through).min(stops_at - 1));
@@ -81,7 +81,9 @@ impl Shard {
         items.truncate(beyond.unwrap_or(items.len()));
         let head = live_from.or(beyond.map(|_| stops_at)).map(|head| head.min(stops_at - 1));
         let gap_to = self.tell_gap(key, &dropped, items.first(), head);
-        self.tell_start(key, gap_to, items.first());
+        if opens {
+            self.tell_start(key, gap_to, items.first());
+        }
         for item in items {
             self.replay_item(key, item);
         }
@@ -167,9 +169,8 @@ impl Shard {
     /// where it stands.
     fn tell_start(&mut self, key: Key, gap_to: Option<Seq>, first: Option<&Item>) {
         let Some(listening) = self.listening(key) else { return };
-        let (since, begins) = (listening.since, listening.cursor < listening.since);
-        let unplaced = listening.replay().is_some_and(|replay| !replay.placed);
-        if begins && unplaced && first.is_some_and(|first| number_of(first) > since) {
+        let since = listening.since;
+        if first.is_some_and(|first| number_of(first) > since) {
             self.place_at(key, gap_to.unwrap_or(since));
         }
     }

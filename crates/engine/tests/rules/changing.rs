@@ -78,7 +78,7 @@ fn a_topic_can_be_exchanged_for_another_at_once() {
     world.publish("t", &["old"]);
     world.publish("u", &["new"]);
     world.settle();
-    assert_eq!(world.heard(client), ["cursor@1", "cursor@2", "new@4"]);
+    assert_eq!(world.heard(client), ["cursor@1", "new@4"]);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_lagging_stream_hears_of_a_removed_topic_what_was_published_before() {
         heard[1..7],
         texts.iter().zip(2..).map(|(text, seq)| format!("{text}@{seq}")).collect::<Vec<_>>()
     );
-    assert_eq!(heard[7..], ["cursor@8", "added@10"]);
+    assert_eq!(heard[7..], ["added@10"]);
     assert_eq!((world.receivers("t"), world.receivers("u")), (0, 1));
 }
 
