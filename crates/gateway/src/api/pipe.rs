@@ -63,7 +63,7 @@ pub(super) async fn run(
     let epoch = worker.shared.log.epoch();
     let position = last.map(|seq| Position { epoch: epoch.clone(), seq });
     let position = position.map_or("null".to_owned(), |position| format!("\"{position}\""));
-    Ok(reply::json(StatusCode::OK, format!(r#"{{"position":{position},"events":{events}}}"#)))
+    Ok(reply::json(StatusCode::OK, format!(r#"{{"position":{position},"count":{events}}}"#)))
 }
 
 impl Pipe {

@@ -14,7 +14,7 @@ async fn piped(body: &str) -> Vec<(String, String)> {
     let (blocks, _) = subscriber.rest().await;
     let (close, events) = blocks.split_last().expect("the ending");
     assert_eq!(close.name, "connection_close");
-    assert_eq!(answer.json()["events"], events.len(), "{answer:?}");
+    assert_eq!(answer.json()["count"], events.len(), "{answer:?}");
     assert!(events.iter().all(|event| event.retry.is_none()), "{events:?}");
     events.iter().map(|event| (event.name.clone(), event.text().to_owned())).collect()
 }

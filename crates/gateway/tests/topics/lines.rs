@@ -20,7 +20,7 @@ async fn each_line_is_published_as_it_arrives() {
     }
     let answer = publishing.finish().await;
     assert_eq!(answer.status(), 200);
-    assert_eq!(answer.json()["events"], 5);
+    assert_eq!(answer.json()["count"], 5);
     let position = Position::read(answer.json()["position"].as_str().expect("a position"));
     assert_eq!(subscriber.last_id(), position.to_string());
 }
@@ -206,7 +206,7 @@ async fn a_long_publish_costs_the_gateway_no_more_memory_than_the_topic_keeps() 
         publishing.write(&part).await;
     }
     let answer = publishing.finish().await;
-    assert_eq!(answer.json()["events"], 8 * (BYTES / part.len()));
+    assert_eq!(answer.json()["count"], 8 * (BYTES / part.len()));
     let grown = stage.gateway.memory_bytes().saturating_sub(before);
     assert!(grown < 16 << 20, "{grown} bytes for a topic that keeps one mebibyte");
 }
