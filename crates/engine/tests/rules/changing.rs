@@ -262,3 +262,34 @@ fn what_passed_by_while_a_change_waited_is_read() {
         assert_eq!(world.heard(client), ["cursor@1", "a@3", "b@4"]);
     }
 }
+
+#[test]
+fn a_removed_topic_has_one_receiver_less_from_the_answer_on() {
+    let mut world = World::new();
+    let (client, other) = (world.open_on(&now(&["t", "u"]), None), world.open_on(&now(&["t"]), None));
+    world.change(client, &[], &["t", "t", "never heard"]);
+    assert_eq!((world.receivers("t"), world.receivers("u")), (1, 1));
+    world.change(client, &now(&["t"]), &[]);
+    assert_eq!(world.receivers("t"), 2);
+    world.change(client, &[], &["t"]);
+    world.settle();
+    assert_eq!((world.receivers("t"), world.shard.topics_after(other.key, &[], &[])), (1, 1));
+    world.shard.client_left(client.key);
+    world.settle();
+    assert_eq!((world.receivers("t"), world.receivers("u")), (1, 0));
+}
+
+#[test]
+fn the_topics_after_a_change_are_counted_once_each_with_those_that_wait() {
+    let mut world = World::new();
+    let (open, client) = (world.open(), stuck_before(&mut world, 3));
+    let name = |topic: &str| now(&[topic])[0].name.clone();
+    let after = |world: &World, add: &[&str], remove: &[&str]| {
+        let remove: Vec<_> = remove.iter().map(|topic| name(topic)).collect();
+        world.shard.topics_after(client.key, &now(add), &remove)
+    };
+    assert_eq!(after(&world, &[], &[]), 4);
+    assert_eq!(after(&world, &["t", "topic 1", "new"], &[]), 5);
+    assert_eq!(after(&world, &["t"], &["t", "topic 2", "other"]), 3);
+    assert_eq!(world.shard.topics_after(open.key, &now(&["t", "u"]), &[]), 2);
+}

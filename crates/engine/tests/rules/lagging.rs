@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use sse_gateway_engine::{Cut, Sent};
+use sse_gateway_engine::{Cut, Limits, Sent};
 use sse_gateway_protocol::callback::CloseReason::Error;
 
-use crate::world::{Client, World, event_of, now};
+use crate::world::{Client, World, event_of, limits, now};
 
 fn text(number: usize) -> String {
     number.to_string().repeat(250)
@@ -43,6 +43,29 @@ fn it_holds_no_more_than_its_bound_meanwhile_and_is_counted_once() {
     lag(&mut world, 7);
     assert!(world.shard.outbox_bytes() <= 1_000, "{}", world.shard.outbox_bytes());
     assert_eq!((world.shard.tally().lags, world.shard.tally().replayed), (1, 0));
+}
+
+/// 30 streams may hold 1,000 bytes each, but 6,000 together.
+#[test]
+fn many_that_are_slow_lag_before_they_crowd_the_others_out() {
+    let mut world = World::with(Limits { outbox_bytes_total_max: 6_000, ..limits() });
+    let clients: Vec<Client> = (0..30).map(|_| world.open_stuck_on("t")).collect();
+    let before = world.shard.outbox_bytes();
+    for number in 1..=9 {
+        world.publish("t", &[&text(number)]);
+        world.settle();
+    }
+    assert!(world.shard.tally().lags > 0);
+    // Half of the bound, and one page of one event that each had asked for before.
+    assert!(world.shard.outbox_bytes() - before <= 3_000 + 30 * 350, "{}", world.shard.outbox_bytes());
+    assert!(world.told.is_empty(), "nobody is cut off");
+    for client in clients {
+        for _ in 0..4_000 {
+            world.drain_kernel(client, 1);
+        }
+        let texts = (1..=9).map(|number| format!("{}@{}", text(number), number + 30));
+        assert!(world.heard(client).ends_with(&texts.collect::<Vec<_>>()), "nothing is lost");
+    }
 }
 
 #[test]

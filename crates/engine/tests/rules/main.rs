@@ -26,6 +26,7 @@ mod retry;
 mod sending;
 mod shutdown;
 mod slow_readers;
+mod turns;
 mod world;
 
 #[test]
