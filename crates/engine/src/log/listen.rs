@@ -90,9 +90,10 @@ impl Log {
 
     /// Lets a stream listen to other topics: new ones from here on, and some no longer.
     ///
-    /// `heard` is what the stream has of those to remove, as [`Shard::heard`](crate::Shard::heard) tells
-    /// in the same step; it does not count as their listener any more. Gives the number of the change;
-    /// the shard applies it in order with publishes.
+    /// `heard` is what the stream has of all these, as [`Shard::heard`](crate::Shard::heard) tells in the
+    /// same step. It does not count any more as a listener of those to remove, and about those to add
+    /// that it has already nothing changes. Gives the number of the change; the shard applies it in
+    /// order with publishes.
     ///
     /// # Errors
     /// That there are too many topics, or a new one is complete, or missing although its wish says
@@ -119,6 +120,9 @@ impl Log {
         let remove = self.remove(listener, remove, heard);
         let mut added = Vec::with_capacity(add.len());
         for wish in add {
+            if self.has(wish, listener, heard, &remove) {
+                continue;
+            }
             let topic = self.enter(wish, listener, at, now)?;
             added.push(Subscription { topic, name: wish.name.clone(), after: at });
         }
@@ -127,6 +131,13 @@ impl Log {
         let offer = Offer::Changed { key: listener.key, at, add: added, remove };
         self.staged.push(Staged::Offer(listener.shard, offer));
         Ok(at)
+    }
+
+    /// Tells whether a stream has a topic already, or is about to; then it must not take it over from
+    /// itself.
+    fn has(&self, wish: &TopicWish, listener: Listener, heard: &Heard, removed: &[TopicId]) -> bool {
+        let found = self.find(wish.name.as_str()).filter(|id| !removed.contains(id));
+        found.is_some_and(|id| self.changing.since(listener, heard, id).is_some())
     }
 
     /// Counts a stream out of topics that it is to leave; gives those that it has.

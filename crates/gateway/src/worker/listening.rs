@@ -8,7 +8,7 @@ use sse_gateway_engine::{Accepted, Answer, Key, Then};
 use sse_gateway_protocol::callback::{IfMissing, TOPICS_MAX, TopicWish};
 use sse_gateway_protocol::change::Change;
 use sse_gateway_protocol::sse::{Encoder, Frame};
-use sse_gateway_protocol::{Seq, Token};
+use sse_gateway_protocol::{Seq, Token, TopicName};
 use tokio::sync::oneshot;
 
 use super::Worker;
@@ -173,14 +173,16 @@ impl Worker {
         changed.map_err(Unchanged::Unavailable)?.map_err(Unchanged::Refused)
     }
 
-    /// Finds a stream that may be changed so, and what it has of the topics to remove.
+    /// Finds a stream that may be changed so, and what it has of the topics in question.
     fn changeable(&self, token: &Token, change: &Change) -> Result<(Listener, Heard), Unchanged> {
         let driver = self.driver.borrow();
         let key = driver.find(token).ok_or(Unchanged::NotFound)?;
         if driver.topics_after(key, change) > TOPICS_MAX {
             return Err(Unchanged::TooMany);
         }
-        Ok((Listener { shard: self.index, key }, driver.heard(key, &change.remove)))
+        let added = change.add.iter().map(|wish| &wish.name);
+        let names: Vec<TopicName> = added.chain(&change.remove).cloned().collect();
+        Ok((Listener { shard: self.index, key }, driver.heard(key, &names)))
     }
 
     /// Asks a shard by its inbox, the own one too: the question stands behind what was offered before.

@@ -103,7 +103,9 @@ impl World {
     /// Changes what a stream listens to; gives the number of the change.
     pub(crate) fn change(&mut self, client: Client, add: &[TopicWish], remove: &[&str]) -> Seq {
         let remove: Vec<TopicName> = remove.iter().map(|topic| name(topic)).collect();
-        let heard = self.shard.heard(client.key, &remove);
+        let names: Vec<TopicName> =
+            add.iter().map(|wish| wish.name.clone()).chain(remove.iter().cloned()).collect();
+        let heard = self.shard.heard(client.key, &names);
         let listener = Listener { shard: 0, key: client.key };
         let at = self.log.change(listener, add, &remove, &heard, self.now).expect("changed");
         self.commit();
