@@ -138,6 +138,12 @@ impl Shard {
         self.effects.len()
     }
 
+    /// Tells whether all outboxes together hold more than half of what they may. The other half is for
+    /// sends, which nobody holds for a stream that reads late.
+    fn is_crowded(&self) -> bool {
+        self.outbox_bytes + self.elsewhere_bytes > self.limits.outbox_bytes_total_max / 2
+    }
+
     fn outbox_mut(&mut self, key: Key) -> Option<&mut Outbox> {
         self.streams.get_mut(key)?.outbox_mut()
     }

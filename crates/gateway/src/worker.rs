@@ -158,6 +158,7 @@ impl Worker {
                     () = &mut alarm, if deadline.is_some() => {}
                 }
             }
+            self.driver.borrow_mut().set_elsewhere_bytes(self.shared.elsewhere_bytes(self.index));
             let enough = self.driver.borrow().events_accepted() + EVENTS_PER_TURN;
             for _ in 0..COMMANDS_PER_TURN {
                 if self.driver.borrow().events_accepted() >= enough {

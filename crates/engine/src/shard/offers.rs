@@ -56,7 +56,11 @@ impl Shard {
 
     /// Gives a live stream those events that it has not had, all or, when there is no room, none:
     /// then it reads them when there is. One stream of many: everything here counts.
+    ///
+    /// When the outboxes are crowded, room is only for those whose outbox is empty: the log holds the
+    /// event for the others, and nobody has to be cut off for it.
     fn offer(&mut self, seat: Seat, events: &[(Seq, Frame)]) {
+        let crowded = self.is_crowded();
         let Some((key, stream)) = self.streams.at_mut(seat.slot) else { return };
         let Life::Open { outbox, standing: Some(standing), .. } = &mut stream.life else { return };
         let Some(listening) = standing.listening.as_mut().filter(|listening| listening.is_live()) else {
@@ -66,7 +70,8 @@ impl Shard {
         let events = &events[events.partition_point(|(seq, _)| *seq <= after)..];
         let Some((last, _)) = events.last() else { return };
         let cost: usize = events.iter().map(|(_, frame)| outbox.cost(frame)).sum();
-        if outbox.senders_bytes() + cost > self.limits.outbox_bytes_max {
+        let held = outbox.senders_bytes();
+        if held + cost > self.limits.outbox_bytes_max || crowded && held > 0 {
             self.tally.lags += 1;
             self.replay_again(key);
             self.ask_for_page(key);

@@ -8,12 +8,14 @@ use sse_gateway_protocol::{Position, Seq};
 use super::Shard;
 use crate::Key;
 use crate::effect::Effect;
-use crate::log::{Item, Page, Reading, Start, Subscription, TopicId};
+use crate::log::{Item, Page, PageSize, Reading, Start, Subscription, TopicId};
 use crate::standing::{Later, Listening, Mode, Opening, Replay};
 use crate::stream::Life;
 
 /// The next page is read when the outbox holds less than this part of one.
 const PAGE_PARTS: usize = 4;
+/// A page is this part of itself when the outboxes are crowded.
+const CROWDED_PAGE_PARTS: usize = 64;
 
 impl Shard {
     /// A stream that opens begins to listen.
@@ -36,11 +38,20 @@ impl Shard {
         }
     }
 
+    /// Says how much the next read may bring: little when the outboxes are crowded.
+    #[must_use]
+    pub fn page(&self) -> PageSize {
+        let PageSize { items_max, bytes_max } = self.limits.page;
+        let parts = if self.is_crowded() { CROWDED_PAGE_PARTS } else { 1 };
+        PageSize { items_max: items_max.div_ceil(parts), bytes_max: bytes_max.div_ceil(parts) }
+    }
+
     /// Queues a read for a replaying stream whose outbox has run low.
     pub(super) fn ask_for_page(&mut self, key: Key) {
+        let page = self.page();
         let Some(stream) = self.streams.get_mut(key) else { return };
         let Life::Open { outbox, standing: Some(standing), .. } = &mut stream.life else { return };
-        let low = outbox.bytes() <= self.limits.page.bytes_max / PAGE_PARTS;
+        let low = outbox.bytes() <= page.bytes_max / PAGE_PARTS;
         if low
             && let Some(replay) = standing.listening.as_mut().and_then(Listening::replay_mut)
             && !std::mem::replace(&mut replay.read_queued, true)

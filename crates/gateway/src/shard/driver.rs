@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use rustix::event::epoll::{self, EventFlags};
 use rustix::io::Errno;
-use sse_gateway_engine::log::{Heard, Listener, Offer, PageSize};
+use sse_gateway_engine::log::{Heard, Listener, Offer};
 use sse_gateway_engine::{Answer, Attempt, Cut, Effect, Key, Limits, Sent, Shard, Time};
 use sse_gateway_protocol::callback::CloseReason;
 use sse_gateway_protocol::change::Change;
@@ -41,7 +41,6 @@ pub(crate) struct Driver {
     ended: Vec<Ended>,
     /// Which of the shards it is, for the log.
     index: usize,
-    page: PageSize,
     log: Arc<Ledger>,
     clock: Clock,
 }
@@ -74,7 +73,6 @@ pub(crate) enum Turn {
 impl Driver {
     pub(crate) fn new(index: usize, limits: Limits, log: Arc<Ledger>, clock: Clock) -> io::Result<Self> {
         let (_, random) = uuid::Uuid::new_v4().as_u64_pair();
-        let page = limits.page;
         let mut heartbeat = Encoder::for_payload(16);
         heartbeat.comment("heartbeat");
         Ok(Self {
@@ -84,7 +82,6 @@ impl Driver {
             unread: Vec::new(),
             ended: Vec::new(),
             index,
-            page,
             log,
             clock,
         })
@@ -157,6 +154,11 @@ impl Driver {
     /// Applies what the log offers; to be called in its order.
     pub(crate) fn apply(&mut self, offer: &Offer) {
         self.engine.apply(offer);
+    }
+
+    /// Takes what the other shards hold, for what the next turn brings.
+    pub(crate) fn set_elsewhere_bytes(&mut self, bytes: usize) {
+        self.engine.set_elsewhere_bytes(bytes);
     }
 
     /// Counts the events that were ever put into outboxes.
@@ -271,8 +273,9 @@ impl Driver {
 
     /// Gives a replaying stream what comes next; gives how many events that were.
     fn replay(&mut self, key: Key) -> usize {
+        let size = self.engine.page();
         let Some(reading) = self.engine.reading(key) else { return 0 };
-        let page = self.log.read(Listener { shard: self.index, key }, reading, self.page);
+        let page = self.log.read(Listener { shard: self.index, key }, reading, size);
         let items = page.items.len();
         self.engine.replay(key, page);
         items
