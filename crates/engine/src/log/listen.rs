@@ -93,7 +93,7 @@ impl Log {
     /// `heard` is what the stream has of all these, as [`Shard::heard`](crate::Shard::heard) tells in the
     /// same step. It does not count any more as a listener of those to remove, and about those to add
     /// that it has already nothing changes. Gives the number of the change; the shard applies it in
-    /// order with publishes.
+    /// order with publishes. No topic is in both lists.
     ///
     /// # Errors
     /// That there are too many topics, or a new one is complete, or missing although its wish says
@@ -120,7 +120,7 @@ impl Log {
         let remove = self.remove(listener, remove, heard);
         let mut added = Vec::with_capacity(add.len());
         for wish in add {
-            if self.has(wish, listener, heard, &remove) {
+            if self.has(wish, listener, heard) {
                 continue;
             }
             let topic = self.enter(wish, listener, at, now)?;
@@ -135,9 +135,8 @@ impl Log {
 
     /// Tells whether a stream has a topic already, or is about to; then it must not take it over from
     /// itself.
-    fn has(&self, wish: &TopicWish, listener: Listener, heard: &Heard, removed: &[TopicId]) -> bool {
-        let found = self.find(wish.name.as_str()).filter(|id| !removed.contains(id));
-        found.is_some_and(|id| self.changing.since(listener, heard, id).is_some())
+    fn has(&self, wish: &TopicWish, listener: Listener, heard: &Heard) -> bool {
+        self.find(wish.name.as_str()).is_some_and(|id| self.changing.since(listener, heard, id).is_some())
     }
 
     /// Counts a stream out of topics that it is to leave; gives those that it has.

@@ -3,7 +3,7 @@
 use sse_gateway_engine::log::{Heard, Offer};
 use sse_gateway_protocol::callback::From;
 
-use crate::desk::{Desk, exclusive, from, name, publish};
+use crate::desk::{Desk, exclusive, from, publish};
 
 #[test]
 fn a_newcomer_replaces_the_holder_in_sequence_order() {
@@ -83,18 +83,6 @@ fn a_stream_that_asks_again_for_what_it_has_is_not_counted_twice_nor_replaced_by
     assert_eq!(desk.receivers("a"), 2);
     desk.leave(&stream, false);
     assert_eq!(desk.receivers("a"), 1);
-}
-
-#[test]
-fn a_stream_may_lose_a_topic_and_get_it_again_in_one_change() {
-    let mut desk = Desk::new();
-    let stream = desk.listen(&[from("a", From::Now)], None);
-    let topics = vec![stream.start.topics[0].topic];
-    let heard = Heard { since: stream.start.since, topics };
-    let (add, remove) = ([from("a", From::Now)], [name("a")]);
-    desk.log.change(stream.listener, &add, &remove, &heard, desk.now).expect("changed");
-    desk.log.commit(desk.now);
-    assert_eq!(desk.receivers("a"), 1, "the old subscription is on its way out");
 }
 
 #[test]
