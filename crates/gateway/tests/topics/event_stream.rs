@@ -35,7 +35,7 @@ async fn each_event_is_published_as_it_arrives() {
     publishing.write("data: [DONE]\n\n").await;
     assert_eq!(subscriber.next().await.text(), "[DONE]");
     let answer = publishing.finish().await;
-    assert_eq!((answer.status(), &answer.json()["events"]), (200, &json!(5)));
+    assert_eq!((answer.status(), &answer.json()["count"]), (200, &json!(5)));
     let close = expect_close(&mut subscriber, "done").await;
     assert_eq!(answer.json()["position"], close.position().to_string());
 }

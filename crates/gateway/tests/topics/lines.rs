@@ -36,7 +36,7 @@ async fn lines_are_cut_anywhere() {
     let first = subscriber.next().await;
     assert_eq!((first.name.as_str(), first.text()), ("n", "é🦀"));
     let answer = publishing.finish().await;
-    assert_eq!((answer.status(), &answer.json()["events"]), (200, &json!(2)));
+    assert_eq!((answer.status(), &answer.json()["count"]), (200, &json!(2)));
     assert_eq!(subscriber.next().await.text(), "2", "the last line needs no end");
 }
 
@@ -46,7 +46,7 @@ async fn a_whole_body_at_once_is_as_good() {
     let mut subscriber = stage.listen("/", json!(["chat"])).await;
     let body: String = (0..500).map(|number| line(&number.to_string())).collect();
     let answer = stage.sender.post("/internal/publish?topic=chat", NDJSON, body).await;
-    assert_eq!((answer.status(), &answer.json()["events"]), (200, &json!(500)));
+    assert_eq!((answer.status(), &answer.json()["count"]), (200, &json!(500)));
     for number in 0..500 {
         assert_eq!(subscriber.next().await.text(), number.to_string());
     }
@@ -84,7 +84,7 @@ async fn an_empty_body_with_close_completes_the_topic() {
     let stage = Stage::start().await;
     let mut subscriber = stage.listen("/", json!(["chat"])).await;
     let answer = stage.sender.post("/internal/publish?topic=chat&close=done", NDJSON, "").await;
-    assert_eq!((answer.status(), &answer.json()["events"]), (200, &json!(0)));
+    assert_eq!((answer.status(), &answer.json()["count"]), (200, &json!(0)));
     expect_close(&mut subscriber, "done").await;
 }
 

@@ -5,6 +5,7 @@
 //! binary, such as a release build or another implementation.
 
 mod continuous;
+mod disk;
 mod setup;
 
 // 2.1 The connect answer.
@@ -14,13 +15,12 @@ mod first_block;
 mod from;
 mod if_missing;
 
-// 2.2 and 2.4: what a listening stream gets.
+// 2.2 What a listening stream gets.
 mod completion;
 mod cursor;
 mod gap;
 mod late;
 mod living;
-mod order;
 mod resume;
 mod slow_readers;
 
@@ -31,13 +31,29 @@ mod lines;
 mod publish;
 mod publish_checks;
 
-// 2.3 Other verbs.
+// 2.2 What is retained, in memory and on the disk.
+mod crash;
+mod durable;
+mod retention;
+
+// 2.3 Other verbs, and what operators see.
 mod close;
 mod describe;
 mod http;
-
-// What operators see.
 mod metrics;
+mod stream_topics;
 
-// 2.2 What is retained.
-mod retention;
+// 2.4 Guarantees.
+mod order;
+mod storm;
+
+#[test]
+fn every_file_is_part_of_the_suite() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/topics");
+    let suite = include_str!("main.rs");
+    for entry in std::fs::read_dir(folder).expect("the suite's folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("a name in ASCII");
+        assert!(name == "main" || suite.contains(&format!("mod {name};")), "{name}.rs is never run");
+    }
+}
