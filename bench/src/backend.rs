@@ -104,8 +104,8 @@ impl Backend {
     fn answer(&mut self, request: &Request<'_>, answers: &mut Vec<u8>) {
         match request.path {
             b"/callback" => {
-                self.callback(request.body);
-                answers.extend_from_slice(OK);
+                let topic = self.callback(request.body);
+                answer_topic(topic, answers);
             }
             b"/connect" => {
                 self.connects += 1;
@@ -131,21 +131,34 @@ impl Backend {
         }
     }
 
-    /// Takes a callback of the gateway: which stream has which token, or that it has gone.
-    fn callback(&mut self, body: &[u8]) {
+    /// Takes a callback of the gateway: which stream has which token, or that it has gone. Gives the topic that
+    /// it is to listen to: the name in its path, unless that is a number.
+    fn callback<'a>(&mut self, body: &'a [u8]) -> Option<&'a [u8]> {
         if between(body, br#""action":""#, b'"') == Some(b"disconnect") {
             self.disconnects += 1;
-            return;
+            return None;
         }
         self.connects += 1;
-        let index = between(body, br#""url":"/s/"#, b'"').and_then(|index| str(index)?.parse::<usize>().ok());
-        let token = between(body, br#""token":""#, b'"').and_then(str);
-        if let (Some(index), Some(token)) = (index, token) {
+        let name = between(body, br#""url":"/s/"#, b'"')?;
+        let name = name.split(|byte| *byte == b'?').next()?;
+        let Some(index) = str(name)?.parse::<usize>().ok() else { return Some(name) };
+        if let Some(token) = between(body, br#""token":""#, b'"').and_then(str) {
             if self.tokens.len() <= index {
                 self.tokens.resize(index + 1, String::new());
             }
             token.clone_into(&mut self.tokens[index]);
         }
+        None
+    }
+}
+
+fn answer_topic(topic: Option<&[u8]>, answers: &mut Vec<u8>) {
+    let Some(topic) = topic else { return answers.extend_from_slice(OK) };
+    let (before, after): (&[u8], &[u8]) = (br#"{"topics":[""#, br#""]}"#);
+    let length = before.len() + topic.len() + after.len();
+    answers.extend_from_slice(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").as_bytes());
+    for part in [before, topic, after] {
+        answers.extend_from_slice(part);
     }
 }
 

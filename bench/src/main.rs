@@ -44,7 +44,8 @@ struct Arguments {
 #[derive(clap::Args)]
 struct RunArguments {
     /// A case, or the beginning of its name; may be repeated. All: hold, send-16, send-64, send-events,
-    /// send-array, send-lines, send-lines-events, fan-out-1k, fan-out-10k, slow, churn
+    /// send-array, send-lines, send-lines-events, fan-out-1k, fan-out-10k, publish-1, publish-1k, publish-100k,
+    /// resume-10k, resume-1k, retained, durable-1, durable-16, durable-256, slow, churn
     #[arg(long = "case")]
     cases: Vec<String>,
     /// A server; may be repeated. All: ours, floor, axum, nchan, pushpin

@@ -1,5 +1,6 @@
 //! A server and a load that face each other, and what a stretch of time has cost.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -7,7 +8,7 @@ use hdrhistogram::Histogram;
 use crate::Outcome;
 use crate::backend::Backend;
 use crate::figures::{Figures, Metric};
-use crate::load::{Load, Payload, Poller, Reading};
+use crate::load::{Load, Payload, Poller, Reading, ask};
 use crate::machine::thread_cpu;
 use crate::process::Usage;
 use crate::servers::{Dialect, Running, Server};
@@ -46,10 +47,19 @@ pub(crate) struct Spent {
 
 impl Stage {
     /// Starts a server; streams will connect to these paths.
-    pub(crate) fn set(server: &dyn Server, path: fn(u32) -> String) -> Outcome<Self> {
+    pub(crate) fn set(server: &dyn Server, path: impl Fn(u32) -> String + 'static) -> Outcome<Self> {
+        Self::around(server, path, |backend| server.start(backend))
+    }
+
+    /// The same around a server that is started in a way of its own.
+    pub(crate) fn around(
+        server: &dyn Server,
+        path: impl Fn(u32) -> String + 'static,
+        start: impl FnOnce(SocketAddr) -> Outcome<Running>,
+    ) -> Outcome<Self> {
         let poller = Poller::new()?;
         let backend = Backend::start(&poller)?;
-        let running = server.start(backend.address()?)?;
+        let running = start(backend.address()?)?;
         let load = Load::new(poller, backend, running.streams, path);
         Ok(Self {
             load,
@@ -93,10 +103,38 @@ impl Stage {
         self.dialect.send(&self.name(index), payload, bytes, out);
     }
 
+    /// Takes a connection that waits for nothing.
+    pub(crate) fn take_idle(&mut self) -> Option<u32> {
+        self.load.senders.as_mut()?.take_idle()
+    }
+
+    /// Posts a request that was due then, on a connection that was taken.
+    pub(crate) fn post(&mut self, connection: u32, request: &[u8], due: u64) -> Outcome<()> {
+        let senders = self.load.senders.as_mut().ok_or("nothing is connected to post on")?;
+        Ok(senders.post(connection, request, due)?)
+    }
+
+    /// How many requests and lines were accepted.
+    pub(crate) fn accepted(&self) -> u64 {
+        let requests = self.load.senders.as_ref().map_or(0, |senders| senders.accepted);
+        requests + self.load.lines.as_ref().map_or(0, |lines| lines.accepted)
+    }
+
     /// Waits until as many events have come; gives how many have not.
     pub(crate) fn wait_for_events(&mut self, wanted: u64) -> Outcome<u64> {
         self.load.run_until(ARRIVAL_TIMEOUT, |load| Ok(load.streams.tally.events >= wanted))?;
         Ok(wanted.saturating_sub(self.load.streams.tally.events))
+    }
+
+    /// Where the gateway's log stands: its newest number, and the position that says so. It takes that number by
+    /// an event to a topic.
+    pub(crate) fn position(&self, topic: &str) -> Outcome<(u64, String)> {
+        let body = format!(r#"{{"topic":"{topic}","event":{{"data":""}}}}"#);
+        let answer: serde_json::Value =
+            serde_json::from_str(&ask(self.server.sends, "POST /internal/publish", &body)?)?;
+        let position = answer["position"].as_str().ok_or("a publish has no position")?;
+        let (_, number) = position.rsplit_once('-').ok_or("a position has no number")?;
+        Ok((number.parse()?, position.to_owned()))
     }
 
     pub(crate) fn mark(&self) -> Outcome<Mark> {
@@ -131,8 +169,11 @@ impl Stage {
             .map_or(String::new(), |status| status.to_string());
         figures.fault(lost, "events accepted and not delivered within 5 s");
         figures.fault(tally.misordered, "events out of order or twice");
+        figures.fault(tally.gaps, "gaps");
         figures.fault(tally.refused, "streams refused");
         figures.fault(tally.ended, "streams ended by the server");
+        let lines = self.load.lines.as_ref().map_or(0, |lines| lines.refused);
+        figures.fault(lines, "lines refused");
         figures.fault(refused_sends, &format!("sends refused, the last with {last}"));
     }
 }
@@ -146,6 +187,11 @@ impl Spent {
     /// How much of the server's CPU time was its own code and not the kernel's, in percent.
     pub(crate) fn user_percent(&self) -> f64 {
         100.0 * self.user.as_secs_f64() / self.server.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+
+    /// What is left without another stretch of time, for as many.
+    pub(crate) fn server_beyond(&self, other: &Self) -> Duration {
+        self.server.saturating_sub(other.server)
     }
 
     /// How many a second.

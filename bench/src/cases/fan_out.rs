@@ -1,11 +1,10 @@
-//! One event to many streams: by topic where there are topics, else by one send a stream.
+//! One event to many streams of one topic.
 
-use super::{EVENT_BYTES, Scale, USER, own_path, topic_path};
+use super::{EVENT_BYTES, Scale, USER, topic_path};
 use crate::Outcome;
 use crate::figures::{Figures, Metric, metric};
-use crate::load::{Payload, Reading};
+use crate::load::{Payload, Reading, Senders};
 use crate::servers::Server;
-use crate::servers::dialect::send_object;
 use crate::stage::Stage;
 
 const DELIVERIES: Metric = metric("deliveries", "/s");
@@ -13,22 +12,12 @@ const CPU: Metric = metric("CPU a delivery", "us");
 const LAST: Metric = metric("to the last receiver p50", "ms");
 const LAST_MAX: Metric = metric("to the last receiver max", "ms");
 
-/// Lines that go into one chunk of the request.
-const LINES_TOGETHER: u32 = 500;
-
 pub(super) fn run(server: &dyn Server, scale: &Scale, streams: u32) -> Outcome<Figures> {
     let mut figures = Figures::default();
-    let topics = server.dialect().has_topics();
-    let mut stage = Stage::set(server, if topics { topic_path } else { own_path })?;
+    let mut stage = Stage::set(server, topic_path)?;
     stage.open(0..streams, Reading::Everything)?;
-    if topics {
-        stage.load.connect_senders(stage.server.sends, 1)?;
-    } else {
-        figures.note("without topics: one send a stream, as lines of one request");
-        stage.load.connect_lines(stage.server.sends, "/internal/send")?;
-    }
-    let names: Vec<_> = (0..if topics { 0 } else { streams }).map(|index| stage.name(index)).collect();
-    let mut event = Event { names, number: 0, request: Vec::new() };
+    stage.load.connect_senders(stage.server.sends, 1)?;
+    let mut event = Event { number: 0, request: Vec::new() };
     let mut lost = event.deliver(&mut stage, streams)?.missing;
     let mut times = crate::load::nanoseconds();
     let mark = stage.mark()?;
@@ -52,8 +41,6 @@ pub(super) fn run(server: &dyn Server, scale: &Scale, streams: u32) -> Outcome<F
 }
 
 struct Event {
-    /// Of the streams, where each gets a send of its own.
-    names: Vec<String>,
     number: u32,
     request: Vec<u8>,
 }
@@ -65,31 +52,21 @@ struct Delivered {
 }
 
 impl Event {
-    /// Sends the next event to all, and waits until all have it.
+    /// Publishes the next event, and waits until all have it.
     fn deliver(&mut self, stage: &mut Stage, streams: u32) -> Outcome<Delivered> {
         let sent_at = stage.load.now();
         let payload = Payload { number: self.number, sent_at };
         self.number += 1;
         let wanted = stage.load.streams.tally.events + u64::from(streams);
         self.request.clear();
-        if let Some(lines) = &mut stage.load.lines {
-            for names in self.names.chunks(LINES_TOGETHER as usize) {
-                self.request.clear();
-                for name in names {
-                    send_object(name, payload, EVENT_BYTES, &mut self.request);
-                    self.request.push(b'\n');
-                }
-                lines.give(&self.request, names.len() as u64)?;
-            }
-        } else if let Some(senders) = &mut stage.load.senders {
-            stage.dialect.publish(payload, EVENT_BYTES, &mut self.request);
-            let connection = senders.take_idle().ok_or("the answer to a publish has not come")?;
-            senders.post(connection, &self.request)?;
-        }
+        stage.dialect.publish(payload, EVENT_BYTES, &mut self.request);
+        let senders = stage.load.senders.as_mut().ok_or("nothing is connected to publish on")?;
+        let connection = senders.take_idle().ok_or("the answer to a publish has not come")?;
+        senders.post(connection, &self.request, sent_at)?;
         let missing = stage.wait_for_events(wanted)?;
         let took = stage.load.streams.tally.last_event_at.saturating_sub(sent_at);
         stage.load.run_until(crate::stage::ARRIVAL_TIMEOUT, |load| {
-            Ok(load.senders.as_ref().is_none_or(|senders| senders.is_quiet()))
+            Ok(load.senders.as_ref().is_none_or(Senders::is_quiet))
         })?;
         Ok(Delivered { missing, took })
     }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::send::{Sends, paced};
+use super::posting::paced;
+use super::send::Sends;
 use super::turns::Turns;
 use super::{Scale, own_path};
 use crate::Outcome;

@@ -79,7 +79,11 @@ impl Lines {
             };
             let (accepted, refused) = (&mut self.accepted, &mut self.refused);
             let fed = self.decoder.feed(&self.buffer[..count], |found| match found {
-                Found::Line(line) if line.starts_with(br#"{"status":"ok"#) => *accepted += 1,
+                Found::Line(line)
+                    if line.starts_with(br#"{"status":"ok"#) || line.starts_with(br#"{"position":"#) =>
+                {
+                    *accepted += 1;
+                }
                 Found::Line(_) => *refused += 1,
                 Found::Head(_) | Found::End { .. } => {}
             });

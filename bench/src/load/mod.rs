@@ -4,6 +4,7 @@
 //! event carries its number and its time, so that each receiver checks count and order cheaply.
 //! Read [`streams`] next.
 
+mod asking;
 mod decoder;
 mod lines;
 mod payload;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use crate::Outcome;
 use crate::backend::Backend;
 
+pub(crate) use asking::ask;
 pub(crate) use lines::Lines;
 pub(crate) use payload::Payload;
 pub(crate) use poller::{Poller, Ready, Source};
@@ -31,8 +33,13 @@ pub(crate) use tally::nanoseconds;
 const OPENING_MAX: usize = 128;
 /// How many refusals are borne, and one in twenty besides.
 const REFUSED_MAX: u64 = 20;
+/// How many sockets are served before another load has its turn.
+const AT_A_TIME_BESIDE: usize = 2;
 /// How long a turn waits when nothing is planned.
 const TURN_MAX: Duration = Duration::from_millis(50);
+
+/// The path of a stream, by its number.
+type Path = Box<dyn Fn(u32) -> String>;
 
 /// Everything that one thread drives.
 pub(crate) struct Load {
@@ -44,7 +51,7 @@ pub(crate) struct Load {
     pub(crate) senders: Option<Senders>,
     pub(crate) lines: Option<Lines>,
     /// The path of a stream that is opened.
-    path: fn(u32) -> String,
+    path: Path,
     /// Streams that have left or ended, as [`Streams::ready`] told.
     pub(crate) gone: Vec<u32>,
 }
@@ -55,7 +62,7 @@ impl Load {
         poller: Poller,
         backend: Backend,
         streams: SocketAddr,
-        path: fn(u32) -> String,
+        path: impl Fn(u32) -> String + 'static,
     ) -> Self {
         Self {
             begin: Instant::now(),
@@ -65,7 +72,7 @@ impl Load {
             streams: Streams::new(streams),
             senders: None,
             lines: None,
-            path,
+            path: Box::new(path),
             gone: Vec::new(),
         }
     }
@@ -85,6 +92,17 @@ impl Load {
         Ok(())
     }
 
+    /// Streams that are opened from here on connect to these paths.
+    pub(crate) fn follow(&mut self, path: impl Fn(u32) -> String + 'static) {
+        self.path = Box::new(path);
+    }
+
+    /// Wakes up for another load too, and does little at once, so that the other is looked after quickly.
+    pub(crate) fn run_beside(&mut self, other: &Self) -> io::Result<()> {
+        self.poller.at_a_time(AT_A_TIME_BESIDE);
+        self.poller.add(&other.poller, Source::Beside)
+    }
+
     /// Begins to open one stream.
     pub(crate) fn open(&mut self, index: u32, reading: Reading) -> io::Result<()> {
         let now = self.now();
@@ -98,11 +116,7 @@ impl Load {
         // A server that opens 100 a second is given up.
         let deadline = Instant::now() + Duration::from_secs(10 + indexes.len() as u64 / 100);
         while self.streams.tally.opened < wanted {
-            while self.streams.opening < OPENING_MAX
-                && let Some(index) = self.streams.refused.pop().or_else(|| indexes.next())
-            {
-                self.open(index, reading)?;
-            }
+            self.open_more(&mut indexes, reading, OPENING_MAX)?;
             self.turn(TURN_MAX)?;
             let missing = wanted - self.streams.tally.opened.min(wanted);
             if self.streams.tally.refused > refused_max || Instant::now() > deadline {
@@ -110,6 +124,23 @@ impl Load {
                 let reason = status.map_or("no answer".to_owned(), |status| format!("status {status}"));
                 return Err(format!("{missing} streams do not open; the last refusal was {reason}").into());
             }
+        }
+        Ok(())
+    }
+
+    /// Opens streams, as long as not too many are opening, and at most so many.
+    pub(crate) fn open_more(
+        &mut self,
+        indexes: &mut std::ops::Range<u32>,
+        reading: Reading,
+        most: usize,
+    ) -> io::Result<()> {
+        for _ in 0..most {
+            if self.streams.opening >= OPENING_MAX {
+                return Ok(());
+            }
+            let Some(index) = self.streams.refused.pop().or_else(|| indexes.next()) else { return Ok(()) };
+            self.open(index, reading)?;
         }
         Ok(())
     }
@@ -142,18 +173,21 @@ impl Load {
             let done = match source {
                 Source::Stream(index) => {
                     let now = self.now();
-                    if self.streams.ready(index, flags, self.path, now) {
+                    if self.streams.ready(index, flags, &self.path, now) {
                         self.gone.push(index);
                     }
                     Ok(())
                 }
                 Source::Sender(index) => match &mut self.senders {
-                    Some(senders) => senders.ready(&self.poller, index),
+                    Some(senders) => {
+                        senders.ready(&self.poller, index, self.begin.elapsed().as_nanos() as u64)
+                    }
                     None => Ok(()),
                 },
                 Source::Lines => self.lines.as_mut().map_or(Ok(()), Lines::ready),
                 Source::Backend => self.backend.accept(&self.poller),
                 Source::Callback(index) => self.backend.ready(index),
+                Source::Beside => Ok(()),
             };
             result = result.and(done);
         }

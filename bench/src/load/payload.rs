@@ -4,19 +4,35 @@
 const NUMBER_DIGITS: usize = 8;
 /// Digits of the time.
 const TIME_DIGITS: usize = 16;
+/// Of a number, what counts on its lane; the rest is the lane.
+const LANE_SHIFT: u32 = 25;
 /// The shortest data that says both.
 pub(crate) const BYTES_MIN: usize = NUMBER_DIGITS + TIME_DIGITS + 2;
 
 /// Number and time of an event, and how long its data is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Payload {
-    /// Counts from 0 on each stream.
+    /// Counts from 0 on each stream, or on each lane of it.
     pub(crate) number: u32,
     /// Nanoseconds of the load's clock.
     pub(crate) sent_at: u64,
 }
 
 impl Payload {
+    /// How many lanes a stream can have.
+    pub(crate) const LANES: u32 = 1 << (u32::BITS - LANE_SHIFT);
+
+    /// An event of a stream that several connections publish to: each is a lane, with an order of its own.
+    pub(crate) fn on_lane(lane: u32, number: u32, sent_at: u64) -> Self {
+        debug_assert!(lane < Self::LANES && number >> LANE_SHIFT == 0);
+        Self { number: lane << LANE_SHIFT | number, sent_at }
+    }
+
+    /// The lane, and the number on it.
+    pub(crate) fn place(self) -> (usize, u32) {
+        ((self.number >> LANE_SHIFT) as usize, self.number & ((1 << LANE_SHIFT) - 1))
+    }
+
     /// Writes data of a length, at least [`BYTES_MIN`]; no character in it needs an escape anywhere.
     pub(crate) fn write(self, bytes: usize, out: &mut Vec<u8>) {
         let end = out.len() + bytes.max(BYTES_MIN);

@@ -1,7 +1,7 @@
 //! Readiness of sockets, with the meaning of each.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::epoll::{self, EventData, EventFlags};
@@ -21,6 +21,8 @@ pub(crate) enum Source {
     Backend,
     /// A connection to the backend.
     Callback(u32),
+    /// A load beside this one, which looks after itself.
+    Beside,
 }
 
 /// One socket that can go on.
@@ -42,6 +44,11 @@ pub(crate) struct Poller {
 impl Poller {
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self { epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?, events: Vec::with_capacity(READY_MAX) })
+    }
+
+    /// Takes fewer sockets at once from here on.
+    pub(crate) fn at_a_time(&mut self, most: usize) {
+        self.events = Vec::with_capacity(most);
     }
 
     /// Watches a socket in both directions until it is closed.
@@ -67,6 +74,12 @@ impl Poller {
     }
 }
 
+impl AsFd for Poller {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+}
+
 impl Source {
     fn to_bits(self) -> u64 {
         let (kind, index) = match self {
@@ -75,6 +88,7 @@ impl Source {
             Self::Lines => (2, 0),
             Self::Backend => (3, 0),
             Self::Callback(index) => (4, index),
+            Self::Beside => (5, 0),
         };
         kind << 32 | u64::from(index)
     }
@@ -87,6 +101,7 @@ impl Source {
             2 => Self::Lines,
             3 => Self::Backend,
             4 => Self::Callback(index),
+            5 => Self::Beside,
             _ => return None,
         })
     }

@@ -5,12 +5,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
+use hdrhistogram::Histogram;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, sockopt};
 
 use super::decoder::{Decoder, Found};
 use super::poller::{Poller, Source};
 use super::socket::connect;
+use super::tally::nanoseconds;
 
 /// Connections to the server's sending side.
 pub(crate) struct Senders {
@@ -24,6 +26,8 @@ pub(crate) struct Senders {
     pub(crate) refused: u64,
     /// What was refused last, for the report.
     pub(crate) last_refusal: Option<u16>,
+    /// From when a request was due to its answer, in nanoseconds.
+    pub(crate) answers: Histogram<u64>,
     buffer: Vec<u8>,
 }
 
@@ -31,6 +35,8 @@ struct Sender {
     socket: OwnedFd,
     decoder: Decoder,
     unsent: Vec<u8>,
+    /// When the request was due that is being answered.
+    due: u64,
 }
 
 impl Senders {
@@ -46,6 +52,7 @@ impl Senders {
             accepted: 0,
             refused: 0,
             last_refusal: None,
+            answers: nanoseconds(),
             buffer: vec![0; 16 << 10],
         })
     }
@@ -61,14 +68,15 @@ impl Senders {
     }
 
     /// Posts a request on a connection taken by [`take_idle`](Self::take_idle).
-    pub(crate) fn post(&mut self, index: u32, request: &[u8]) -> io::Result<()> {
+    pub(crate) fn post(&mut self, index: u32, request: &[u8], due: u64) -> io::Result<()> {
         let sender = &mut self.connections[index as usize];
+        sender.due = due;
         sender.unsent.extend_from_slice(request);
         sender.flush()
     }
 
     /// Goes on writing and reads answers; a server that closes after one gets a new connection.
-    pub(crate) fn ready(&mut self, poller: &Poller, index: u32) -> io::Result<()> {
+    pub(crate) fn ready(&mut self, poller: &Poller, index: u32, now: u64) -> io::Result<()> {
         let sender = &mut self.connections[index as usize];
         sender.flush()?;
         loop {
@@ -85,6 +93,7 @@ impl Senders {
             };
             let (accepted, refused) = (&mut self.accepted, &mut self.refused);
             let (last_refusal, idle) = (&mut self.last_refusal, &mut self.idle);
+            let (answers, due) = (&mut self.answers, sender.due);
             let mut closed = false;
             let fed = sender.decoder.feed(&self.buffer[..count], |found| match found {
                 Found::Head(200..=299) => *accepted += 1,
@@ -94,6 +103,7 @@ impl Senders {
                 }
                 Found::Line(_) => {}
                 Found::End { closes } => {
+                    answers.saturating_record(now.saturating_sub(due));
                     idle.push_back(index);
                     closed = closes;
                 }
@@ -116,7 +126,7 @@ impl Sender {
         let socket = connect(None, server)?;
         sockopt::set_tcp_nodelay(&socket, true)?;
         poller.add(&socket, Source::Sender(index))?;
-        Ok(Self { socket, decoder: Decoder::default(), unsent: Vec::new() })
+        Ok(Self { socket, decoder: Decoder::default(), unsent: Vec::new(), due: 0 })
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -60,7 +60,8 @@ struct Client {
     state: State,
     reading: Reading,
     connected_at: u64,
-    expected: u32,
+    /// The next number of each lane.
+    expected: Vec<u32>,
     decoder: Decoder,
 }
 
@@ -108,7 +109,7 @@ impl Streams {
             state: State::Connecting,
             reading,
             connected_at: now,
-            expected: 0,
+            expected: Vec::new(),
             decoder: Decoder::default(),
         };
         client.ask(path);
@@ -156,6 +157,11 @@ impl Streams {
             *slot = None;
         }
         gone || leaves
+    }
+
+    /// All clients leave; nobody may be opening.
+    pub(crate) fn leave(&mut self) {
+        self.slots.clear();
     }
 }
 
@@ -206,10 +212,12 @@ impl Client {
     }
 }
 
-fn note(line: &[u8], expected: &mut u32, tally: &mut Tally, now: u64) {
+fn note(line: &[u8], expected: &mut Vec<u32>, tally: &mut Tally, now: u64) {
     if let Some(payload) = line.strip_prefix(b"data: ").and_then(Payload::read) {
         tally.event(payload, expected, now);
     } else if line.starts_with(b":") {
         tally.comments += 1;
+    } else if line == b"event: gap" {
+        tally.gaps += 1;
     }
 }

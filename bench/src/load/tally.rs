@@ -19,6 +19,8 @@ pub(crate) struct Tally {
     pub(crate) missing: u64,
     /// Numbers that came again, or after a later one.
     pub(crate) misordered: u64,
+    /// Events of the gateway that tell of a hole.
+    pub(crate) gaps: u64,
     /// Lines that begin with a colon: heartbeats, and what some servers greet with.
     pub(crate) comments: u64,
     /// When the last event came, in nanoseconds of the load's clock.
@@ -39,6 +41,7 @@ impl Tally {
             events: 0,
             missing: 0,
             misordered: 0,
+            gaps: 0,
             comments: 0,
             last_event_at: 0,
             delivery: nanoseconds(),
@@ -46,17 +49,22 @@ impl Tally {
         }
     }
 
-    /// Takes one event of a stream that expects a number next.
-    pub(crate) fn event(&mut self, payload: Payload, expected: &mut u32, now: u64) {
+    /// Takes one event of a stream that expects a number next, on each lane.
+    pub(crate) fn event(&mut self, payload: Payload, expected: &mut Vec<u32>, now: u64) {
         self.events += 1;
         self.last_event_at = now;
         self.delivery.saturating_record(now.saturating_sub(payload.sent_at));
-        if payload.number < *expected {
+        let (lane, number) = payload.place();
+        if expected.len() <= lane {
+            expected.resize(lane + 1, 0);
+        }
+        let expected = &mut expected[lane];
+        if number < *expected {
             self.misordered += 1;
             return;
         }
-        self.missing += u64::from(payload.number - *expected);
-        *expected = payload.number + 1;
+        self.missing += u64::from(number - *expected);
+        *expected = number + 1;
     }
 }
 
@@ -71,7 +79,7 @@ mod tests {
 
     fn tally_of(numbers: &[u32]) -> (u64, u64, u64) {
         let mut tally = Tally::new();
-        let mut expected = 0;
+        let mut expected = Vec::new();
         for number in numbers {
             tally.event(Payload { number: *number, sent_at: 0 }, &mut expected, 1);
         }
@@ -86,6 +94,17 @@ mod tests {
     #[test]
     fn an_event_that_was_dropped_is_missing() {
         assert_eq!(tally_of(&[0, 2, 3]), (3, 1, 0));
+    }
+
+    #[test]
+    fn lanes_have_an_order_each() {
+        let numbers = [(0, 0), (9, 0), (9, 1), (0, 1), (9, 1), (0, 3)];
+        let mut tally = Tally::new();
+        let mut expected = Vec::new();
+        for (lane, number) in numbers {
+            tally.event(Payload::on_lane(lane, number, 0), &mut expected, 1);
+        }
+        assert_eq!((tally.events, tally.missing, tally.misordered), (6, 1, 1));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::load::Payload;
 /// The language of a server's sending side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
-    /// Sends by token, many of them in one request; no topics.
+    /// Sends by token and publishes by topic, many of them in one request.
     Gateway,
     /// The same send, and a publish to all.
     Plain,
@@ -18,11 +18,6 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
-    /// Whether one request reaches all streams of a topic.
-    pub(crate) fn has_topics(self) -> bool {
-        self != Self::Gateway
-    }
-
     /// Writes a request that sends one event to one stream.
     pub(crate) fn send(self, name: &str, payload: Payload, bytes: usize, out: &mut Vec<u8>) {
         match self {
@@ -36,10 +31,15 @@ impl Dialect {
         }
     }
 
-    /// Writes a request that sends one event to all streams of the topic.
+    /// Writes a request that sends one event to all streams of the topic `all`.
     pub(crate) fn publish(self, payload: Payload, bytes: usize, out: &mut Vec<u8>) {
         match self {
-            Self::Gateway | Self::Plain => {
+            Self::Gateway => {
+                let mut body = Vec::with_capacity(bytes + 80);
+                publish_object("all", payload, bytes, &mut body);
+                post("/internal/publish", &body, out);
+            }
+            Self::Plain => {
                 let mut body = br#"{"data":""#.to_vec();
                 payload.write(bytes, &mut body);
                 body.extend_from_slice(br#""}"#);
@@ -60,6 +60,28 @@ pub(crate) fn send_object(name: &str, payload: Payload, bytes: usize, out: &mut 
     out.extend_from_slice(br#""}}"#);
 }
 
+/// Writes the JSON of a publish.
+pub(crate) fn publish_object(topic: &str, payload: Payload, bytes: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"topic":""#);
+    out.extend_from_slice(topic.as_bytes());
+    out.extend_from_slice(br#"","event":{"data":""#);
+    payload.write(bytes, out);
+    out.extend_from_slice(br#""}}"#);
+}
+
+/// Writes the JSON of a publish with many events.
+pub(crate) fn publish_events_object(
+    topic: &str,
+    payloads: impl Iterator<Item = Payload>,
+    bytes: usize,
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(br#"{"topic":""#);
+    out.extend_from_slice(topic.as_bytes());
+    out.extend_from_slice(br#"","events":"#);
+    list(payloads, bytes, out);
+}
+
 /// Writes the JSON of a send with many events.
 pub(crate) fn events_object(
     name: &str,
@@ -70,6 +92,11 @@ pub(crate) fn events_object(
     out.extend_from_slice(br#"{"token":""#);
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(br#"","events":"#);
+    list(payloads, bytes, out);
+}
+
+/// Writes the list of events that ends an object.
+fn list(payloads: impl Iterator<Item = Payload>, bytes: usize, out: &mut Vec<u8>) {
     let mut before: &[u8] = b"[";
     for payload in payloads {
         out.extend_from_slice(before);

@@ -1,7 +1,7 @@
 //! The servers under test: how each is started, and how each is spoken to.
 //!
-//! Every stream's path is `/s/<number>`, or `/s/all` for the one topic of the servers that have
-//! topics. A server is configured as its own documentation advises; `configuration` says how.
+//! A stream's path is `/s/<number>`, or `/s/<name>` for one that listens to a topic; the gateway learns
+//! from the backend what that means. The others have one topic, `all`. A server is configured as its own documentation advises; `configuration` says how.
 
 mod axum;
 pub(crate) mod dialect;
@@ -11,7 +11,7 @@ mod ours;
 mod pushpin;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -43,6 +43,11 @@ pub(crate) trait Server {
 
     /// Starts it; it asks the backend at this address.
     fn start(&self, backend: SocketAddr) -> Outcome<Running>;
+
+    /// Starts it with its log in a folder, where it can have one.
+    fn start_durable(&self, _backend: SocketAddr, _log: &Path) -> Outcome<Running> {
+        Err(format!("{} keeps nothing on the disk", self.name()).into())
+    }
 }
 
 /// A server that takes connections; dropped, it ends.

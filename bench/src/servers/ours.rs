@@ -1,7 +1,7 @@
 //! SSE Gateway itself.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Dialect, HEARTBEAT_SECONDS, Running, Server, start_on_one_port, version_of};
@@ -46,17 +46,31 @@ impl Server for Ours {
     }
 
     fn start(&self, backend: SocketAddr) -> Outcome<Running> {
-        let binary = self.binary()?;
-        start_on_one_port(|port| {
-            let mut command = Command::new(binary);
-            command
-                .env("LISTEN_ADDRESS", "127.0.0.1")
-                .env("PORT", port.to_string())
-                .env("SHARDS", "1")
-                .env("CALLBACK_URL", format!("http://{backend}/callback"))
-                .env("HEARTBEAT_INTERVAL_SECONDS", HEARTBEAT_SECONDS.to_string())
-                .env("LOG_LEVEL", "warn");
-            command
-        })
+        let command = self.command(backend)?;
+        start_on_one_port(|port| on_port(command, port))
     }
+
+    fn start_durable(&self, backend: SocketAddr, log: &Path) -> Outcome<Running> {
+        let mut command = self.command(backend)?;
+        command.env("LOG", log).env("LOG_SYNC", "always");
+        start_on_one_port(|port| on_port(command, port))
+    }
+}
+
+impl Ours {
+    fn command(&self, backend: SocketAddr) -> Result<Command, String> {
+        let mut command = Command::new(self.binary()?);
+        command
+            .env("LISTEN_ADDRESS", "127.0.0.1")
+            .env("SHARDS", "1")
+            .env("CALLBACK_URL", format!("http://{backend}/callback"))
+            .env("HEARTBEAT_INTERVAL_SECONDS", HEARTBEAT_SECONDS.to_string())
+            .env("LOG_LEVEL", "warn");
+        Ok(command)
+    }
+}
+
+fn on_port(mut command: Command, port: u16) -> Command {
+    command.env("PORT", port.to_string());
+    command
 }
