@@ -65,7 +65,8 @@ pub(crate) struct Replay {
     pub(crate) placed: bool,
     /// Whether a read of this stream waits among the effects; one does at most.
     pub(crate) read_queued: bool,
-    /// What the log has offered since and comes after what is still to be read, in order.
+    /// What the log has offered since and comes after what is still to be read, in order. The log lets the
+    /// stream read up to the first of it.
     pub(crate) later: VecDeque<Later>,
 }
 
@@ -74,7 +75,7 @@ pub(crate) struct Replay {
 #[derive(Debug)]
 pub(crate) enum Later {
     /// It is told to go, if it still listens to the topic then.
-    SentAway { topic: TopicId, at: Seq, close: Frame },
+    SentAway { topic: TopicId, close: Frame },
     /// It listens to other topics.
     Changed(Change),
 }
@@ -160,15 +161,6 @@ impl Replay {
             Later::Changed(change) => change.add.iter().any(|subscription| subscription.topic == topic),
             Later::SentAway { .. } => false,
         })
-    }
-
-    /// Says from where on nothing is to be read yet. Before a change the log stops by itself: it knows
-    /// which one the stream has not got to.
-    pub(crate) fn stops_at(&self) -> Seq {
-        match self.later.front() {
-            Some(Later::SentAway { at, .. }) => *at,
-            Some(Later::Changed(_)) | None => Seq::MAX,
-        }
     }
 }
 

@@ -72,7 +72,7 @@ impl Shard {
         match later {
             Later::Changed(change) if open => self.change(key, change),
             Later::Changed(change) => self.leave_unheard(key, change.at, &change.add),
-            Later::SentAway { topic, close, .. } => {
+            Later::SentAway { topic, close } => {
                 if self.nth(key, topic).is_some() {
                     self.close_open(key, close);
                 }

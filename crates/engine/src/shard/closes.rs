@@ -62,7 +62,7 @@ impl Shard {
     pub(super) fn closed(&mut self, topic: TopicId, at: Seq, reason: &str) {
         let frame = connection_close(reason, None, None);
         for key in self.listeners_before(topic, at) {
-            self.in_order(key, Later::SentAway { topic, at, close: frame.clone() });
+            self.in_order(key, Later::SentAway { topic, close: frame.clone() });
         }
     }
 
@@ -71,7 +71,7 @@ impl Shard {
             let retry_ms = self.jittered(self.limits.replaced_retry);
             self.tally.replaced += 1;
             let close = connection_close(REPLACED, None, Some(retry_ms));
-            self.in_order(key, Later::SentAway { topic, at, close });
+            self.in_order(key, Later::SentAway { topic, close });
         }
     }
 

@@ -82,25 +82,22 @@ impl Shard {
     }
 
     /// Takes a page of the log: a gap, if there is one, what comes next, and maybe the head.
+    ///
+    /// The next page is asked for when this one is written.
     pub fn replay(&mut self, key: Key, page: Page) {
         let Some(replay) = self.listening(key).and_then(Listening::replay) else { return };
-        let (stops_at, opens) = (replay.stops_at(), replay.opening.is_some());
+        let opens = replay.opening.is_some();
         self.queue_flush(key);
-        let Page { mut dropped, mut items, live_from } = page;
-        dropped.iter_mut().for_each(|(_, through)| *through = (*through).min(stops_at - 1));
-        let beyond = items.iter().position(|item| number_of(item) >= stops_at);
-        items.truncate(beyond.unwrap_or(items.len()));
-        let head = live_from.or(beyond.map(|_| stops_at)).map(|head| head.min(stops_at - 1));
-        let gap_to = self.tell_gap(key, &dropped, items.first(), head);
+        let first = page.items.first().map(number_of);
+        let gap_to = self.tell_gap(key, &page.dropped, first, page.live_from);
         if opens {
-            self.tell_start(key, gap_to, items.first());
+            self.tell_start(key, gap_to, first);
         }
-        for item in items {
+        for item in page.items {
             self.replay_item(key, item);
         }
-        match head {
-            Some(head) => self.reach(key, head, live_from.is_some()),
-            None => self.ask_for_page(key),
+        if let Some(head) = page.live_from {
+            self.go_live(key, head);
         }
     }
 
@@ -139,13 +136,13 @@ impl Shard {
         &mut self,
         key: Key,
         through: &[(TopicId, Seq)],
-        first: Option<&Item>,
+        first: Option<Seq>,
         head: Option<Seq>,
     ) -> Option<Seq> {
         let listening = self.streams.get_mut(key)?.listening_mut()?;
         let own = Position { epoch: self.epoch.clone(), seq: listening.cursor };
         let to = match first {
-            Some(first) => number_of(first) - 1,
+            Some(first) => first - 1,
             None => listening.caught_up_at(head.unwrap_or_default()),
         };
         let mut dropped = Vec::new();
@@ -178,30 +175,24 @@ impl Shard {
 
     /// What was published after the stream began is live, though it is read: the client is told first
     /// where it stands.
-    fn tell_start(&mut self, key: Key, gap_to: Option<Seq>, first: Option<&Item>) {
-        let Some(listening) = self.listening(key) else { return };
-        let since = listening.since;
-        if first.is_some_and(|first| number_of(first) > since) {
+    fn tell_start(&mut self, key: Key, gap_to: Option<Seq>, first: Option<Seq>) {
+        let Some(since) = self.listening(key).map(|listening| listening.since) else { return };
+        if first.is_some_and(|first| first > since) {
             self.place_at(key, gap_to.unwrap_or(since));
         }
     }
 
-    /// Everything up to the head is in its outbox: what comes next is offered, if it is live, and what
-    /// waited comes now.
-    fn reach(&mut self, key: Key, head: Seq, live: bool) {
+    /// Everything up to the head is in its outbox: what comes next is offered, or has waited.
+    fn go_live(&mut self, key: Key, head: Seq) {
         let Some(listening) = self.listening_mut(key) else { return };
         let at = listening.caught_up_at(head);
         listening.cursor = at;
-        let Some(replay) = listening.replay_mut() else { return };
-        let (later, placed) = (std::mem::take(&mut replay.later), replay.placed);
-        if live {
-            listening.mode = Mode::Live;
-        }
-        if !placed {
+        let Mode::Replaying(replay) = std::mem::replace(&mut listening.mode, Mode::Live) else { return };
+        if !replay.placed {
             self.place_at(key, at);
         }
-        if !later.is_empty() {
-            self.get_to(key, later);
+        if !replay.later.is_empty() {
+            self.get_to(key, replay.later);
         }
     }
 
@@ -217,8 +208,8 @@ impl Shard {
     fn read_on(&mut self, key: Key) {
         if self.listening(key).is_some_and(Listening::is_live) {
             self.replay_again(key);
+            self.ask_for_page(key);
         }
-        self.ask_for_page(key);
     }
 
     /// Tells the client where it stands, before an event does.

@@ -82,6 +82,17 @@ fn a_cursor_stands_before_what_the_disk_does_not_hold_yet() {
 }
 
 #[test]
+fn a_stream_from_now_stands_at_its_subscription_although_the_disk_is_behind() {
+    let mut world = World::new();
+    world.disk_is_slow = true;
+    world.publish("t", &["before"]);
+    let client = world.connect();
+    world.listen(client, &now(&["t"]), None);
+    world.carry_out_effects();
+    assert_eq!(world.heard(client), ["cursor@2"]);
+}
+
+#[test]
 fn a_stream_without_topics_hears_no_cursor() {
     let mut world = World::new();
     let client = world.open();
