@@ -41,7 +41,9 @@ pub(crate) fn blackbox(run: &mut Run) -> Result<(), Failure> {
     run.step("release binary", cargo().args(["build", "--release", "--package", "sse-gateway"]))?;
     let suite = |arguments: &[&str]| {
         let mut suite = cargo();
-        suite.args(["test", "--package", "sse-gateway", "--test", "protocol", "--test", "topics", "--"]).args(arguments);
+        suite
+            .args(["test", "--package", "sse-gateway", "--test", "protocol", "--test", "topics", "--"])
+            .args(arguments);
         suite.env("SSE_GATEWAY_BIN", binary("release/sse-gateway"));
         suite
     };
