@@ -123,3 +123,23 @@ impl Listeners {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Key;
+
+    #[test]
+    fn who_was_sent_away_is_forgotten_when_all_of_them_have_left() {
+        let mut listeners = Listeners::default();
+        let listener = |bits| Listener { shard: 0, key: Key::from_bits(bits) };
+        for (bits, at) in [(1, 10), (2, 20), (3, 30)] {
+            listeners.enter(listener(bits), true);
+            listeners.send_away(at);
+        }
+        for (bits, since) in [(2, 15), (1, 5), (3, 25)] {
+            assert!(!listeners.leave(listener(bits), since, true, false));
+        }
+        assert!(listeners.is_empty());
+    }
+}

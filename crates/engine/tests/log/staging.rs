@@ -121,3 +121,14 @@ fn who_comes_while_an_event_is_staged_and_reads_up_to_it_is_offered_it() {
         "{offers:?}"
     );
 }
+
+#[test]
+fn a_topic_of_a_failed_publish_stays_for_a_stream_that_was_sent_away_and_has_not_heard_of_it() {
+    let mut desk = Desk::new();
+    desk.log.publish(&publish("a", &["1"]), desk.now).expect("staged");
+    let listener = desk.listener();
+    desk.log.listen(&[from("a", From::Now)], None, listener, desk.now).expect("it listens");
+    desk.log.close_listeners("a", &"bye".into(), desk.now).expect("it is there");
+    desk.log.fail(desk.now);
+    assert!(desk.log.find("a").is_some());
+}

@@ -293,3 +293,45 @@ fn the_topics_after_a_change_are_counted_once_each_with_those_that_wait() {
     assert_eq!(after(&world, &["t"], &["t", "topic 2", "other"]), 3);
     assert_eq!(world.shard.topics_after(open.key, &now(&["t", "u"]), &[]), 2);
 }
+
+#[test]
+fn a_gap_behind_a_change_hides_nothing_of_what_the_change_adds() {
+    let mut world = World::new();
+    let client = world.connect();
+    world.listen(client, &now(&["t"]), None);
+    world.change(client, &now(&["u"]), &[]);
+    world.publish("u", &["first of u"]);
+    (0..9).for_each(|_| {
+        world.publish("t", &["t"]);
+    });
+    world.carry_out_effects();
+    world.settle();
+    let heard = world.heard(client);
+    assert_eq!(heard.iter().filter(|block| *block == "first of u@3").count(), 1, "{heard:?}");
+}
+
+#[test]
+fn a_holder_that_has_left_and_come_back_beside_others_holds_no_more() {
+    let mut world = World::new();
+    let client = world.open_on(&exclusive("t", From::Now), None);
+    world.change(client, &[], &["t"]);
+    world.change(client, &now(&["t"]), &[]);
+    world.open_on(&now(&["t"]), None);
+    assert!(world.told.is_empty());
+    assert_eq!(world.receivers("t"), 2);
+}
+
+#[test]
+fn a_topic_that_is_closed_removed_added_and_removed_before_its_stream_knows_is_left_in_the_end() {
+    let mut world = World::new();
+    let client = world.connect();
+    world.listen(client, &now(&["t"]), None);
+    world.log.close_listeners("t", &"bye".into(), world.now).expect("there is one");
+    world.change(client, &[], &["t"]);
+    world.change(client, &now(&["t"]), &[]);
+    world.change(client, &[], &["t"]);
+    assert_eq!(world.receivers("t"), 0);
+    world.settle();
+    assert_eq!(world.receivers("t"), 0);
+    assert_eq!(world.heard(client), ["cursor@1", "connection_close bye", "end"]);
+}

@@ -146,7 +146,7 @@ fn run((disk, events_max): (bool, usize), steps: &[Step]) -> Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     #[test]
     fn each_stream_hears_its_topics_in_order_or_of_a_gap(setup in setup(), steps in steps()) {

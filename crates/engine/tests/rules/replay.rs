@@ -108,6 +108,19 @@ fn the_first_page_leaves_with_the_head_and_what_was_kept() {
     assert_eq!(world.shard.next_effect(), None);
 }
 
+#[test]
+fn the_head_leaves_with_a_page_that_brings_nothing_and_another_is_read() {
+    let mut world = World::new();
+    let client = world.connect();
+    world.listen(client, &start(&["t"]), None);
+    assert_eq!(world.shard.next_effect(), Some(Effect::Read(client.key)));
+    world.shard.replay(client.key, sse_gateway_engine::log::Page::default());
+    let flush = world.shard.next_effect().expect("a flush");
+    world.carry_out(flush);
+    assert!(world.has_head(client));
+    assert_eq!(world.shard.next_effect(), Some(Effect::Read(client.key)));
+}
+
 /// A stream from the start of eight events, whose socket takes nothing after the head.
 fn stuck_behind(world: &mut World) -> Client {
     for number in 1..=8 {
