@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::machine::timespec;
 
@@ -57,9 +58,21 @@ impl Poller {
         Ok(epoll::add(&self.epoll, socket, EventData::new_u64(source.to_bits()), flags)?)
     }
 
+    /// Waits for what `epoll_wait` would round up to a whole millisecond; gives how long is left to wait.
+    fn wait_exactly(&self, timeout: Duration) -> io::Result<Duration> {
+        if timeout.subsec_nanos().is_multiple_of(1_000_000) {
+            return Ok(timeout);
+        }
+        match poll(&mut [PollFd::new(&self.epoll, PollFlags::IN)], Some(&timespec(timeout))) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(Duration::ZERO),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Waits for at most this long.
     pub(crate) fn wait(&mut self, timeout: Duration, ready: &mut Vec<Ready>) -> io::Result<()> {
         self.events.clear();
+        let timeout = self.wait_exactly(timeout)?;
         let buffer = rustix::buffer::spare_capacity(&mut self.events);
         match epoll::wait(&self.epoll, buffer, Some(&timespec(timeout))) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -104,5 +117,26 @@ impl Source {
             5 => Self::Beside,
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_wait_is_not_rounded_up_to_a_millisecond() {
+        let mut poller = Poller::new().expect("there is an epoll");
+        let wait = Duration::from_micros(100);
+        // A busy machine wakes late; of many waits, one is on time.
+        let shortest = (0..1000).map(|_| {
+            let begin = Instant::now();
+            poller.wait(wait, &mut Vec::new()).expect("it waits");
+            begin.elapsed()
+        });
+        let shortest = shortest.min().expect("there are some");
+        assert!(shortest >= wait && shortest < Duration::from_millis(1), "{shortest:?}");
     }
 }
