@@ -39,7 +39,7 @@ pub(crate) struct Ledger {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) log: Log,
-    /// When [`super::age`] will look next by itself.
+    /// When [`super::age()`] will look next by itself.
     alarm: Option<Time>,
     pub(super) sealed: bool,
 }

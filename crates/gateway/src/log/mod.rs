@@ -2,7 +2,7 @@
 //!
 //! What the log remembers and whom it tells is decided in [`sse_gateway_engine::log`]; in here is no
 //! rule. [`Ledger`] carries commands out one after the other and puts what follows from them into the
-//! inboxes of the shards, in sequence order; [`age`] sees to it that old things go. Read `ledger.rs`
+//! inboxes of the shards, in sequence order; [`age()`] sees to it that old things go. Read `ledger.rs`
 //! next.
 
 mod age;
