@@ -24,7 +24,6 @@ mod topics;
 mod types;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use sse_gateway_protocol::code::Code;
 use sse_gateway_protocol::{Epoch, Position, Seq};
@@ -34,6 +33,7 @@ use self::staging::Staged;
 use self::topics::Topics;
 use crate::Time;
 
+pub use changing::Asked;
 pub use limits::LogLimits;
 pub use publish::Published;
 pub use read::PageSize;
@@ -210,11 +210,4 @@ impl Log {
     fn stage_offers(&mut self, shards: Vec<usize>, offer: &Offer) {
         self.staged.extend(shards.into_iter().map(|shard| Staged::Offer(shard, offer.clone())));
     }
-}
-
-/// The reason that listeners of a deleted topic are told.
-const DELETED: &str = "deleted";
-
-fn deleted() -> Arc<str> {
-    Arc::from(DELETED)
 }

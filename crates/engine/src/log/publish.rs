@@ -9,8 +9,11 @@ use sse_gateway_protocol::{Seq, TopicName};
 use super::keys::Answered;
 use super::staging::{Appended, Staged};
 use super::types::{Completion, Entry, TopicId};
-use super::{Log, Refused, deleted};
+use super::{Log, Refused};
 use crate::Time;
+
+/// The reason that listeners of a deleted topic are told.
+const DELETED: &str = "deleted";
 
 /// What a publisher is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +113,7 @@ impl Log {
     pub fn delete(&mut self, name: &str) -> Result<Seq, Refused> {
         let id = self.topics.unname(name).ok_or(Refused::NotFound)?;
         let seq = self.number();
-        let completion = Completion { seq, reason: deleted() };
+        let completion = Completion { seq, reason: Arc::from(DELETED) };
         let entry = Entry { topic: id, events: Vec::new(), completion: Some(completion) };
         let shards = self.topics.get(id).map(|topic| topic.listeners.shards().collect());
         self.staged.push(Staged::Deleted { entry: Arc::new(entry), seq, shards: shards.unwrap_or_default() });

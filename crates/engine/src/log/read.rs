@@ -5,9 +5,9 @@ use std::collections::BinaryHeap;
 
 use sse_gateway_protocol::Seq;
 
+use super::Log;
 use super::topic::Topic;
-use super::types::{Completion, Item, Listener, Page, Reading, Subscription, TopicId};
-use super::{Log, deleted};
+use super::types::{Item, Listener, Page, Reading, Subscription, TopicId};
 
 /// How much a page may have.
 #[derive(Clone, Copy, Debug)]
@@ -27,12 +27,9 @@ impl Log {
         let head = self.head_for(listener, reading);
         let mut page = Page::default();
         let mut lanes = BinaryHeap::with_capacity(reading.topics.len());
-        let mut gone = Vec::new();
         for subscription in reading.topics {
-            let Some(topic) = self.topics.get(subscription.topic) else {
-                gone.push(subscription.topic);
-                continue;
-            };
+            // One that was deleted stays as long as anybody reads it.
+            let Some(topic) = self.topics.get(subscription.topic) else { continue };
             let mut after = reading.cursor.max(subscription.after);
             // Of what lies above the head the stream hears when it has got there.
             let dropped_through = topic.dropped_through().min(head);
@@ -45,11 +42,6 @@ impl Log {
         }
         let all = self.merge(&mut lanes, head, &mut page.items, size);
         if all {
-            // Its topic was deleted while it replayed, and nobody can say more about it.
-            page.items.extend(gone.into_iter().map(|topic| Item::Completed {
-                topic,
-                completion: Completion { seq: head, reason: deleted() },
-            }));
             page.live_from = Some(head);
             for subscription in reading.topics {
                 self.catch_up(subscription.topic, reading.since, head);

@@ -115,8 +115,8 @@ impl Log {
                     }
                 }
                 Staged::Deleted { entry, shards, .. } => {
+                    self.delete_topic(&entry, now);
                     self.offer(shards, &entry);
-                    self.topics.forget(entry.topic);
                 }
             }
         }
@@ -136,7 +136,7 @@ impl Log {
                     if !self.topics.name_again(entry.topic) {
                         let offer = Offer::Published(Arc::clone(&entry));
                         offers.extend(shards.into_iter().map(|shard| (shard, offer.clone())));
-                        self.topics.forget(entry.topic);
+                        self.delete_topic(&entry, now);
                     }
                 }
             }
@@ -144,6 +144,12 @@ impl Log {
         self.offers.extend(offers.into_iter().rev());
         self.committed = self.next - 1;
         self.tick(now);
+    }
+
+    fn delete_topic(&mut self, entry: &Entry, now: Time) {
+        if let Some(completion) = entry.completion.clone() {
+            self.topics.delete(entry.topic, completion, now, &self.limits);
+        }
     }
 
     fn take_back(&mut self, appended: &Appended) {

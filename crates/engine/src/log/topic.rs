@@ -22,6 +22,8 @@ pub(super) struct Topic {
     ring: Ring,
     keys: Keys,
     completed: Option<(Completion, Time)>,
+    /// It has no name any more, and stays for those who listen to it still.
+    deleted: bool,
     /// The number of its newest event, retained or not; 0 before the first.
     newest: Seq,
     /// The number of the newest event that it dropped, at least what it inherited.
@@ -76,6 +78,7 @@ impl Topic {
             ring: Ring::default(),
             keys: Keys::default(),
             completed: None,
+            deleted: false,
             newest: 0,
             dropped_through: inherited,
             inherited,
@@ -181,6 +184,17 @@ impl Topic {
         freed
     }
 
+    /// Ends it for those who listen to it still, unless it has ended before.
+    pub(super) fn delete(&mut self, completion: Completion, now: Time) {
+        self.completed.get_or_insert((completion, now));
+        self.deleted = true;
+    }
+
+    /// Tells whether it was deleted and nobody is left who listened to it.
+    pub(super) fn is_gone(&self) -> bool {
+        self.deleted && self.listeners.is_empty()
+    }
+
     /// An event of it was put into a stream's outbox.
     pub(super) fn hand(&mut self, seq: Seq) {
         if seq > self.handed_through {
@@ -193,7 +207,7 @@ impl Topic {
 
     /// Tells, once, that it must be listed among those of which more was handed.
     pub(super) fn list_handed(&mut self) -> bool {
-        let more = self.handed == Handed::More;
+        let more = self.handed == Handed::More && !self.deleted;
         if more {
             self.handed = Handed::Listed;
         }
@@ -264,10 +278,11 @@ impl Topic {
         oldest.or_else(|| self.idle_until(limits))
     }
 
-    /// Tells when it may be forgotten; `None` while somebody listens.
+    /// Tells when it may be forgotten; `None` while somebody listens, or was sent away and has still to
+    /// read what came before.
     fn idle_until(&self, limits: &LogLimits) -> Option<Time> {
         let completed = self.completed.as_ref().map_or(self.used, |(_, at)| *at);
-        (self.listeners.count() == 0).then(|| self.used.max(completed) + limits.topic_age_max)
+        self.listeners.is_empty().then(|| self.used.max(completed) + limits.topic_age_max)
     }
 
     /// Tells whether nothing is left of it that anybody could miss.

@@ -8,7 +8,7 @@ use sse_gateway_protocol::{Seq, TopicName};
 
 use super::limits::LogLimits;
 use super::topic::Topic;
-use super::types::TopicId;
+use super::types::{Completion, TopicId};
 use crate::Time;
 
 const AGED_AT_ONCE_MAX: usize = 1024;
@@ -78,6 +78,25 @@ impl Topics {
     pub(super) fn forget(&mut self, id: TopicId) {
         let Some(topic) = self.take(id) else { return };
         self.forgotten_through = self.forgotten_through.max(topic.forgotten_through());
+    }
+
+    /// Ends a topic whose name was taken away; it goes when nobody listens to it any more. The number of
+    /// its newest event is known from here on: the next topic of its name inherits it.
+    pub(super) fn delete(&mut self, id: TopicId, completion: Completion, now: Time, limits: &LogLimits) {
+        let Some(topic) = self.get_mut(id) else { return };
+        topic.delete(completion, now);
+        let through = topic.forgotten_through();
+        self.raise_forgotten(through);
+        self.watch_or_forget(id, limits);
+    }
+
+    /// Forgets a topic that was deleted if its last listener has left; sees to any other.
+    pub(super) fn watch_or_forget(&mut self, id: TopicId, limits: &LogLimits) {
+        if self.get(id).is_some_and(Topic::is_gone) {
+            self.forget(id);
+        } else {
+            self.watch(id, limits);
+        }
     }
 
     /// Takes a topic away as if it had never been.

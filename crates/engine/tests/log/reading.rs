@@ -127,7 +127,7 @@ fn a_topic_that_was_forgotten_and_made_again_may_report_a_gap_but_never_misses_o
 }
 
 #[test]
-fn a_topic_deleted_under_a_replaying_stream_ends_for_it() {
+fn a_stream_that_replays_a_topic_reads_all_of_it_although_it_is_deleted() {
     let mut desk = Desk::with(limits());
     desk.publish("a", "1");
     desk.publish("a", "2");
@@ -135,7 +135,44 @@ fn a_topic_deleted_under_a_replaying_stream_ends_for_it() {
     desk.read_page(&mut stream, 1);
     desk.log.delete("a").expect("it exists");
     desk.log.commit(desk.now);
-    assert_eq!(desk.read(&mut stream), ["end:deleted"]);
+    desk.publish("a", "of another topic");
+    assert_eq!(desk.read(&mut stream), ["2", "end:deleted"]);
+    let topics = desk.log.census().topics;
+    desk.leave(&stream, true);
+    assert_eq!((topics, desk.log.census().topics), (1, 1), "the name has another topic");
+    desk.wait(3_000);
+    assert_eq!(desk.log.census().bytes, 0, "what was deleted is gone with its last listener");
+}
+
+#[test]
+fn a_stream_that_was_closed_reads_no_further_although_its_topic_is_deleted() {
+    let mut desk = Desk::new();
+    desk.publish("a", "1");
+    let mut stream = desk.listen(&[from("a", From::Start), from("b", From::Start)], None);
+    desk.log.close_listeners("a", &"closed".into(), desk.now).expect("it exists");
+    desk.log.delete("a").expect("it exists");
+    desk.log.commit(desk.now);
+    desk.publish("b", "too late");
+    assert_eq!(desk.read(&mut stream), ["1"], "then its shard closes it");
+}
+
+#[test]
+fn a_topic_is_not_forgotten_while_a_stream_that_was_closed_still_reads_it() {
+    let mut desk = Desk::new();
+    desk.publish("a", "1");
+    let mut stream = desk.listen(&[from("a", From::Start)], None);
+    desk.log.close_listeners("a", &"closed".into(), desk.now).expect("it exists");
+    desk.log.commit(desk.now);
+    desk.wait(3_000);
+    let page = desk.read_page(&mut stream, 9);
+    assert_eq!(
+        (page.dropped.len(), page.items.len()),
+        (1, 0),
+        "what it has not read is too old, and it hears so"
+    );
+    desk.leave(&stream, true);
+    desk.wait(3_000);
+    assert!(desk.log.describe("a").is_none());
 }
 
 #[test]
