@@ -17,6 +17,18 @@ pub(super) struct Changing {
     /// Removals that are on their way, by what the stream has had the topic since; for each it will say
     /// that it has left.
     leaving: HashMap<(Listener, TopicId), VecDeque<Seq>>,
+    /// What streams had, without what they have left since, of changes that are still to be made.
+    asked: HashMap<Listener, Vec<(u64, Heard)>>,
+    /// Counts the changes that were asked for.
+    asks: u64,
+}
+
+/// A change that is still to be made: what the stream had when it was asked for, and which it is.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    listener: Listener,
+    since: Seq,
+    ask: u64,
 }
 
 #[derive(Debug)]
@@ -63,8 +75,42 @@ impl Changing {
         self.leaving.entry((listener, topic)).or_default().push_back(since);
     }
 
+    /// Keeps what a stream has until its change is made; what it leaves meanwhile goes off.
+    pub(super) fn ask(&mut self, listener: Listener, heard: Heard) -> Asked {
+        self.asks += 1;
+        let asked = Asked { listener, since: heard.since, ask: self.asks };
+        if !heard.topics.is_empty() {
+            self.asked.entry(listener).or_default().push((self.asks, heard));
+        }
+        asked
+    }
+
+    /// Gives what a stream still has of what it had.
+    pub(super) fn recall(&mut self, asked: &Asked) -> Heard {
+        let nothing = Heard { since: asked.since, topics: Vec::new() };
+        let Entry::Occupied(mut all) = self.asked.entry(asked.listener) else { return nothing };
+        let place = all.get().iter().position(|(ask, _)| *ask == asked.ask);
+        let heard = place.map(|place| all.get_mut().remove(place).1);
+        if all.get().is_empty() {
+            all.remove();
+        }
+        heard.unwrap_or(nothing)
+    }
+
+    fn forget_asked(&mut self, listener: Listener, topic: TopicId) {
+        let Entry::Occupied(mut all) = self.asked.entry(listener) else { return };
+        all.get_mut().retain_mut(|(_, heard)| {
+            heard.topics.retain(|other| *other != topic);
+            !heard.topics.is_empty()
+        });
+        if all.get().is_empty() {
+            all.remove();
+        }
+    }
+
     /// A stream has left a topic; tells whether its removal was on the way.
     pub(super) fn has_left(&mut self, listener: Listener, topic: TopicId, since: Seq) -> bool {
+        self.forget_asked(listener, topic);
         let Entry::Occupied(mut leaving) = self.leaving.entry((listener, topic)) else { return false };
         // Else this is an earlier subscription, that ended by itself.
         let removed = leaving.get_mut().pop_front_if(|had_since| *had_since <= since).is_some();

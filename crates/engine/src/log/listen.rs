@@ -6,6 +6,7 @@ use sse_gateway_protocol::callback::{From, TopicWish};
 use sse_gateway_protocol::control::GapReason;
 use sse_gateway_protocol::{Position, Seq, TopicName};
 
+use super::changing::Asked;
 use super::staging::{Appended, Staged};
 use super::topic::Topic;
 use super::types::{Heard, Listened, Listener, Offer, Start, Subscription, TopicId};
@@ -91,7 +92,7 @@ impl Log {
     /// Lets a stream listen to other topics: new ones from here on, and some no longer.
     ///
     /// `heard` is what the stream has of all these, as [`Shard::heard`](crate::Shard::heard) tells in the
-    /// same step. It does not count any more as a listener of those to remove, and about those to add
+    /// same step, or as [`recall`](Log::recall) gives. It does not count any more as a listener of those to remove, and about those to add
     /// that it has already nothing changes. Gives the number of the change; the shard applies it in
     /// order with publishes. No topic is in both lists.
     ///
@@ -131,6 +132,17 @@ impl Log {
         let offer = Offer::Changed { key: listener.key, at, add: added, remove };
         self.staged.push(Staged::Offer(listener.shard, offer));
         Ok(at)
+    }
+
+    /// Keeps what a stream has of the topics in question, for a driver that makes the
+    /// [`change`](Log::change) later: the stream may end before.
+    pub fn hear(&mut self, listener: Listener, heard: Heard) -> Asked {
+        self.changing.ask(listener, heard)
+    }
+
+    /// Gives what a stream still has of them, when its change is made.
+    pub fn recall(&mut self, asked: &Asked) -> Heard {
+        self.changing.recall(asked)
     }
 
     /// Tells whether a stream has a topic already, or is about to; then it must not take it over from
@@ -176,8 +188,8 @@ impl Log {
             let Some(topic) = self.topics.get_mut(*id) else { continue };
             if topic.listeners.leave(listener, since, live, removed) {
                 topic.touch(now);
-                self.topics.watch(*id, &self.limits);
             }
+            self.topics.watch_or_forget(*id, &self.limits);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sse_gateway_engine::log::{Heard, Listened, Listener, Refused, Start};
+use sse_gateway_engine::log::{Heard, Listened, Listener, Log, Refused, Start};
 use sse_gateway_engine::{Accepted, Answer, Key, Then};
 use sse_gateway_protocol::callback::{IfMissing, TOPICS_MAX, TopicWish};
 use sse_gateway_protocol::change::Change;
@@ -168,7 +168,12 @@ impl Worker {
             turn.execute(|log, now| log.change(listener, &change.add, &change.remove, &heard, now))
         } else {
             let (listener, heard) = self.changeable(token, &change)?;
-            log.execute(move |log, now| log.change(listener, &change.add, &change.remove, &heard, now)).await
+            let asked = log.with(|log, _| log.hear(listener, heard));
+            let command = move |log: &mut Log, now| {
+                let heard = log.recall(&asked);
+                log.change(listener, &change.add, &change.remove, &heard, now)
+            };
+            log.execute(command).await
         };
         changed.map_err(Unchanged::Unavailable)?.map_err(Unchanged::Refused)
     }
