@@ -38,8 +38,10 @@ impl Listeners {
         self.by_shard.iter().map(|(shard, _)| *shard)
     }
 
+    /// Tells whether somebody gets what is published now as an offer. Those who are about to leave may
+    /// or may not be live: rather than lose an event for `undelivered`, it is given twice.
     pub(super) fn has_live(&self) -> bool {
-        self.live > 0
+        self.live > self.leaving
     }
 
     /// Tells when a stream that has listened since then was sent away, if it was.

@@ -4,8 +4,8 @@ use sse_gateway_protocol::callback::{From, IfMissing};
 use sse_gateway_protocol::control::GapReason;
 use sse_gateway_protocol::{Event, Position};
 
-use crate::desk::{Desk, Stream, from, position};
-use sse_gateway_engine::log::Listened;
+use crate::desk::{Desk, Stream, from, name, position};
+use sse_gateway_engine::log::{Heard, Listened};
 
 /// A topic `a` whose events are 1 to 3, and another with 4.
 fn three() -> Desk {
@@ -110,6 +110,17 @@ fn undelivered_begins_behind_what_any_stream_was_handed() {
     desk.publish("a", "four");
     let nothing: [&str; 0] = [];
     assert_eq!(begin(&mut desk, From::Undelivered, None).1, nothing, "a live listener was handed the fourth");
+}
+
+#[test]
+fn what_is_published_when_a_live_stream_is_about_to_leave_is_undelivered() {
+    let mut desk = Desk::new();
+    let mut stream = desk.listen(&[from("a", From::Now)], None);
+    desk.read(&mut stream);
+    let heard = Heard { since: stream.start.since, topics: vec![stream.start.topics[0].topic] };
+    desk.log.change(stream.listener, &[], &[name("a")], &heard, desk.now).expect("changed");
+    desk.publish("a", "x");
+    assert_eq!(begin(&mut desk, From::Undelivered, None).1, ["x"]);
 }
 
 #[test]
