@@ -24,6 +24,8 @@ pub struct Client {
     body: Body,
     decoder: Decoder,
     items: VecDeque<Item>,
+    /// Whether it asks for `cursor`, or never sees it.
+    takes_cursors: bool,
 }
 
 /// An event as a browser dispatches it.
@@ -110,6 +112,12 @@ impl Client {
         assert_eq!(head.status(), 200, "{head:?}");
         assert_eq!(head.header("content-type"), Some("text/event-stream"), "{head:?}");
         client
+    }
+
+    /// Makes it a page that asks for no `cursor`: its browser keeps the id and dispatches nothing.
+    #[must_use]
+    pub fn without_cursors(self) -> Self {
+        Self { takes_cursors: false, ..self }
     }
 
     /// Sends the request that `EventSource` would make for this target.
@@ -310,8 +318,10 @@ impl Client {
     /// An error is the end.
     async fn poll_item(&mut self) -> Result<Item, End> {
         loop {
-            if let Some(item) = self.items.pop_front() {
-                return Ok(item);
+            match self.items.pop_front() {
+                Some(Item::Event { event, .. }) if event == "cursor" && !self.takes_cursors => continue,
+                Some(item) => return Ok(item),
+                None => {}
             }
             let payload = self.next_payload().await?;
             self.items.extend(self.decoder.push(&payload));
@@ -355,6 +365,7 @@ impl Client {
             body: Body::default(),
             decoder: Decoder::default(),
             items: VecDeque::new(),
+            takes_cursors: true,
         }
     }
 }
