@@ -2,13 +2,15 @@
 //
 //   connecting --> open --> closed     the story is over, or the page closed it
 //     ^             |  '--> replaced   connection_close {"reason":"replaced"}: another tab took over
-//     '-------------'                  the connection was lost: EventSource comes back by itself
+//     '-------------'                  the connection was lost: EventSource comes back by itself,
+//                                      with the id of the last event that it got
 //
 // `connection_close` must make the page close the EventSource. It takes the end of a response for
-// a lost connection, and would come back for more.
+// a lost connection, and would come back for more. With the reason `deleted` it should: what it
+// listened to begins anew.
 
-/** The event names that the demo's backend sends; EventSource delivers only names one asks for. */
-const NAMES = ["message", "connection_open", "task_event", "version", "error", "connection_close"];
+/** The event names that come; EventSource delivers only names one asks for, and `cursor` is its own affair. */
+const NAMES = ["message", "connection_open", "task_event", "version", "error", "gap", "connection_close"];
 /** How long connecting may last before the page says why it may take longer. */
 const SLOW_CONNECT_MS = 3000;
 const SLOW_CONNECT =
@@ -32,15 +34,20 @@ export class Stream {
   #url;
   #onEvent;
   #onState;
+  #onBegin;
   #source = null;
   #slow = null;
   state = "closed";
 
-  /** `onEvent(name, data)` gets each event, `onState(state, detail)` each change of the connection. */
-  constructor(url, { onEvent, onState }) {
+  /**
+   * `onEvent(name, data)` gets each event, `onState(state, detail)` each change of the connection;
+   * `onBegin()` is called before events that do not go on from those before, but begin anew.
+   */
+  constructor(url, { onEvent, onState, onBegin = () => {} }) {
     this.#url = url;
     this.#onEvent = onEvent;
     this.#onState = onState;
+    this.#onBegin = onBegin;
   }
 
   /** Opens the stream; one that is open already is left alone. */
@@ -50,7 +57,7 @@ export class Stream {
     for (const name of NAMES) {
       this.#source.addEventListener(name, (event) => {
         // The browser's own trouble event is called `error` too, but carries no message.
-        if (event instanceof MessageEvent) this.#dispatch(name, event.data);
+        if (event instanceof MessageEvent) this.#dispatch(name, event.data, event.lastEventId);
       });
     }
     this.#source.addEventListener("open", () => this.#enter("open"));
@@ -67,10 +74,12 @@ export class Stream {
     this.#enter(state, detail);
   }
 
-  #dispatch(name, data) {
+  #dispatch(name, data, lastEventId) {
+    const reason = name === "connection_close" ? (readJson(data)?.reason ?? "") : "";
+    const resumes = name === "connection_open" && lastEventId !== "";
+    if ((name === "connection_open" && !resumes) || name === "gap" || reason === "deleted") this.#onBegin();
     this.#onEvent(name, data);
-    if (name === "connection_close") {
-      const reason = readJson(data)?.reason ?? "";
+    if (name === "connection_close" && reason !== "deleted") {
       this.close(reason === "replaced" ? "replaced" : "closed", reason);
     }
   }

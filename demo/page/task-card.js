@@ -22,6 +22,7 @@ export class TaskCard {
     this.#stream = new Stream(`${gatewayUrl}/api/sse/tasks?task_id=${encodeURIComponent(task.id)}`, {
       onEvent: (name, data) => this.#take(name, data),
       onState: (state, detail) => this.#showState(state, detail),
+      onBegin: () => this.#clear(),
     });
 
     this.#part(".task-type").textContent = task.type;
@@ -54,9 +55,7 @@ export class TaskCard {
   #take(name, data) {
     this.#log.add(this.#shortId, name, data);
     const content = readJson(data) ?? {};
-    // Each stream tells the whole story from its start, so what an earlier one told is cleared.
-    if (name === "connection_open") this.#clear();
-    else if (name === "task_event") this.#takeTaskEvent(content);
+    if (name === "task_event") this.#takeTaskEvent(content);
     else if (name === "error") this.#show("unknown", String(content.error ?? "The backend reports an error"));
   }
 

@@ -6,6 +6,9 @@ use std::sync::Arc;
 /// The longest id, in bytes.
 pub(crate) const ID_BYTES_MAX: usize = 200;
 
+/// The longest name of a service, in bytes: with an id behind it, it names a topic.
+const SERVICE_BYTES_MAX: usize = 50;
+
 /// Names what a client listens to, such as `task:42`: a service and an id of that service's own.
 ///
 /// At most one stream is connected to an identifier. Cheap to clone.
@@ -17,17 +20,23 @@ pub struct Identifier {
 
 impl Identifier {
     /// Takes an id that is not empty, has neither `:` nor control characters, and at most 200 bytes.
+    /// So has the service's name, with at most 50 bytes.
     ///
     /// # Errors
-    /// Says what is wrong with the id; the caller's peer is at fault.
+    /// Says what is wrong with the id, and the caller's peer is at fault; or that the service's name
+    /// can be none, which its author has to change.
     pub fn parse(service: &'static str, id: &str) -> Result<Self, InvalidIdentifier> {
+        let separates = |character: char| character == ':' || character.is_control();
+        if service.is_empty() || service.len() > SERVICE_BYTES_MAX || service.chars().any(separates) {
+            return Err(InvalidIdentifier::Service);
+        }
         if id.is_empty() {
             return Err(InvalidIdentifier::Empty);
         }
         if id.len() > ID_BYTES_MAX {
             return Err(InvalidIdentifier::TooLong);
         }
-        if id.chars().any(|character| character == ':' || character.is_control()) {
+        if id.chars().any(separates) {
             return Err(InvalidIdentifier::Character);
         }
         Ok(Self { service, id: id.into() })
@@ -70,6 +79,9 @@ pub enum InvalidIdentifier {
     /// It has a colon or a control character.
     #[error("must not contain `:` or control characters")]
     Character,
+    /// The service's name is empty, has a colon or a control character, or more than 50 bytes.
+    #[error("belongs to a service whose name cannot be used")]
+    Service,
 }
 
 #[cfg(test)]
@@ -87,5 +99,9 @@ mod tests {
         }
         assert!(parse(&"x".repeat(200)).is_ok());
         assert_eq!(parse(&"x".repeat(201)), Err(InvalidIdentifier::TooLong));
+        for service in ["", "a:b", "a\n", "a service with a name that is longer than fifty bytes"] {
+            let refused = Identifier::parse(service, "1").map(|_| ());
+            assert_eq!(refused, Err(InvalidIdentifier::Service), "{service:?}");
+        }
     }
 }

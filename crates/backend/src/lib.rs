@@ -8,8 +8,9 @@
 //!    background tasks with progress, [`VersionService`](services::versions::VersionService) for
 //!    announcements that also reach a client who comes later, and the
 //!    [`Service`](services::Service) trait for your own;
-//! 3. [`connections`] knows which [`Identifier`] is on which stream, keeps its events in one ordered
-//!    queue, and sends them with one sender.
+//! 3. [`connections`] keeps each [`Identifier`]'s events in one ordered queue with one sender, and
+//!    brings them to the streams that listen: through the gateway's topics, or by tokens to a gateway
+//!    that has none.
 //!
 //! A service never sees a token; the connections never see a task. [`Backend`] puts the three
 //! together:
@@ -27,13 +28,15 @@
 //! # }
 //! ```
 //!
-//! # One process
+//! # Several processes
 //!
-//! Everything this crate knows, tasks, queues and connections, lives in the memory of **one
-//! process**. Run two of them behind one callback URL and a task started in the first is "not
-//! found" when the gateway asks the second; a restart forgets tasks and queued events. Nothing in a
-//! callback tells the process that it has a twin, so this cannot be checked at start: deploy one
-//! process for each callback URL.
+//! With a gateway that has topics, any process answers any callback. Tasks live in the memory of the
+//! process that runs them: it alone reports on them and cancels them, and a restart forgets them.
+//!
+//! By tokens, queues and connections live there as well. Run two such processes behind one callback
+//! URL and a task started in the first is "not found" when the gateway asks the second. Nothing in a
+//! callback tells a process that it has a twin, so this cannot be checked at start: deploy one
+//! process for each callback URL then.
 
 mod backend;
 pub mod callback;

@@ -66,12 +66,12 @@ impl Metrics {
         );
         registry.register(
             "events_sent",
-            "Events sent to the gateway, by its answer: ok, buffered, gone, rejected, not_taken, unknown",
+            "Events sent to the gateway, by its answer: ok, buffered, gone, rejected, completed, key_reused, not_taken, unknown",
             self.events_sent.clone(),
         );
         registry.register(
             "events_lost",
-            "Events that who comes later does not get, by cause: full, trimmed, expired, rejected",
+            "Events that who comes later does not get, by cause: full, trimmed, expired, rejected, completed",
             self.events_lost.clone(),
         );
         registry.register(
@@ -81,7 +81,7 @@ impl Metrics {
         );
         registry.register(
             "active_connections",
-            "Identifiers with a live stream",
+            "Identifiers with a live stream, as far as this process knows",
             self.active_connections.clone(),
         );
     }

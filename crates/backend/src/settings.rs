@@ -38,6 +38,9 @@ pub struct GatewaySettings {
     pub send_timeout: Duration,
     /// How many requests are under way at once; further ones wait their turn. Default 64.
     pub sends_concurrent_max: usize,
+    /// Use topics when the gateway has them; without, every gateway is served by tokens,
+    /// `SSE_GATEWAY_TOPICS=never`. Default true, `auto`.
+    pub topics: bool,
     /// How many idle connections are kept for reuse, each for at most 1 s; 0 means none. Default 64.
     pub idle_connections_max: usize,
 }
@@ -49,15 +52,17 @@ impl Default for GatewaySettings {
             secret: None,
             send_timeout: Duration::from_secs(2),
             sends_concurrent_max: 64,
+            topics: true,
             idle_connections_max: 64,
         }
     }
 }
 
 impl Settings {
-    /// Reads the variables `SSE_GATEWAY_URL`, `SSE_GATEWAY_SECRET`, `SSE_CALLBACK_SECRET`, `APP_ENV`,
-    /// `TASKS_RUNNING_MAX`, `TASKS_PENDING_MAX`, `TASKS_FINISHED_MAX`, `TASK_TIMEOUT_SECONDS` and
-    /// `TASK_FORGET_SECONDS`; an empty one counts as absent.
+    /// Reads the variables `SSE_GATEWAY_URL`, `SSE_GATEWAY_SECRET`, `SSE_GATEWAY_TOPICS`,
+    /// `SSE_CALLBACK_SECRET`, `APP_ENV`, `TOPIC_AGE_MAX_SECONDS`, `TASKS_RUNNING_MAX`,
+    /// `TASKS_PENDING_MAX`, `TASKS_FINISHED_MAX`, `TASK_TIMEOUT_SECONDS` and `TASK_FORGET_SECONDS`; an
+    /// empty one counts as absent.
     ///
     /// # Errors
     /// All mistakes at once. A missing secret is none here: [`Backend::start`](crate::Backend::start)
@@ -67,7 +72,7 @@ impl Settings {
         let settings = Self {
             gateway: reader.gateway(),
             callback: reader.callback(),
-            connections: ConnectionSettings::default(),
+            connections: reader.connections(),
             tasks: reader.tasks(),
             versions: VersionSettings::default(),
         };
@@ -86,6 +91,11 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         GatewaySettings {
             url: self.read("SSE_GATEWAY_URL", "an http or https URL", default.url, parse_url),
             secret: self.secret("SSE_GATEWAY_SECRET"),
+            topics: self.read("SSE_GATEWAY_TOPICS", "auto or never", default.topics, |text| match text {
+                "auto" => Some(true),
+                "never" => Some(false),
+                _ => None,
+            }),
             ..GatewaySettings::default()
         }
     }
@@ -95,6 +105,12 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             secret: self.secret("SSE_CALLBACK_SECRET"),
             production: self.read("APP_ENV", "a text", false, |text| Some(text == "production")),
         }
+    }
+
+    fn connections(&mut self) -> ConnectionSettings {
+        let default = ConnectionSettings::default();
+        let topic_age_max = self.seconds("TOPIC_AGE_MAX_SECONDS", default.topic_age_max);
+        ConnectionSettings { topic_age_max, ..default }
     }
 
     fn tasks(&mut self) -> TaskSettings {
@@ -206,6 +222,8 @@ mod tests {
         assert!(settings.callback.secret.is_none());
         assert!(!settings.callback.production);
         assert_eq!(settings.tasks.timeout, Duration::from_secs(300));
+        assert!(settings.gateway.topics);
+        assert_eq!(settings.connections.topic_age_max, Duration::from_secs(600));
     }
 
     #[test]
@@ -213,10 +231,11 @@ mod tests {
         let mistakes = read(&[
             ("SSE_GATEWAY_URL", "ftp://host"),
             ("SSE_GATEWAY_SECRET", "not visible"),
+            ("SSE_GATEWAY_TOPICS", "yes"),
             ("TASKS_PENDING_MAX", "0"),
         ])
-        .expect_err("three mistakes");
-        assert_eq!(mistakes.0.len(), 3);
+        .expect_err("four mistakes");
+        assert_eq!(mistakes.0.len(), 4);
         let text = mistakes.to_string();
         assert!(text.starts_with("SSE_GATEWAY_URL must be an http or https URL; "), "{text}");
         assert!(!text.contains("not visible"), "{text}");

@@ -45,7 +45,7 @@ async fn start(
     Body(request): Body<StartRequest>,
 ) -> Result<Json<Started>, ApiError> {
     let task = tasks::make(&request.task_type, request.params)?;
-    let task_id = backend.tasks().submit(task)?;
+    let task_id = backend.tasks().submit(task).await?;
     let stream_url = format!("/api/sse/tasks?task_id={task_id}");
     Ok(Json(Started { task_id, stream_url, status: Status::Pending }))
 }

@@ -38,7 +38,12 @@ impl Demo {
     }
 
     async fn watch(&self, task_id: &str) -> Client {
-        Client::open(self.gateway, &format!("/api/sse/tasks?task_id={task_id}")).await
+        self.open(&format!("/api/sse/tasks?task_id={task_id}")).await
+    }
+
+    /// Opens a stream as a page does.
+    async fn open(&self, target: &str) -> Client {
+        Client::open(self.gateway, target).await.without_cursors()
     }
 }
 
@@ -92,7 +97,7 @@ async fn a_signal_ends_tasks_then_streams_then_the_process() {
     for expected in &demo_task_events(1, "")[..2] {
         assert_eq!(&next_task_event(&mut task, &task_id).await, expected);
     }
-    let mut version = Client::open(demo.gateway, "/api/sse/utils/version?request_id=page").await;
+    let mut version = demo.open("/api/sse/utils/version?request_id=page").await;
     expect_connection_open(&mut version).await;
 
     demo.process.signal(Signal::TERM);

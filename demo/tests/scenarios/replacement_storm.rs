@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use sse_gateway_testkit::{Client, Endpoint};
+use sse_gateway_testkit::Client;
 use tokio::task::JoinSet;
 
 use crate::system::{System, data};

@@ -23,7 +23,7 @@ pub(crate) async fn next_task_event(client: &mut Client, task_id: &str) -> TaskE
     task_event(&client.next_event().await, task_id)
 }
 
-fn task_event(event: &Delivered, task_id: &str) -> TaskEvent {
+pub(crate) fn task_event(event: &Delivered, task_id: &str) -> TaskEvent {
     assert_eq!(event.name, "task_event", "{event:?}");
     let mut body = data(event);
     assert_eq!(body["task_id"], task_id);

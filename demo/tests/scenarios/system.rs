@@ -71,6 +71,11 @@ impl System {
         self.start_task("demo_task", json!({ "steps": 1, "delay": 3600 })).await
     }
 
+    /// Opens a stream as a page does.
+    pub(crate) async fn open(&self, target: &str) -> Client {
+        Client::open(self.gateway_address, target).await.without_cursors()
+    }
+
     /// Opens a task's stream.
     pub(crate) async fn watch(&self, task_id: &str) -> Client {
         self.open(&format!("/api/sse/tasks?task_id={task_id}")).await

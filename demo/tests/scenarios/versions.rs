@@ -1,7 +1,7 @@
 //! Versions, announced to clients that are there and to those that are not.
 
 use serde_json::json;
-use sse_gateway_testkit::{Client, End, Endpoint};
+use sse_gateway_testkit::{Client, End};
 
 use crate::story::{expect_connection_open, expect_ending};
 use crate::system::{System, data};

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use sse_gateway_protocol::Event;
-use sse_gateway_protocol::callback::ConnectAnswer;
+use sse_gateway_protocol::callback::{ConnectAnswer, TopicWish};
 
 use super::read::Rejection;
 use crate::InvalidIdentifier;
@@ -17,10 +17,15 @@ pub struct CallbackAnswer {
 }
 
 impl CallbackAnswer {
-    /// The client is connected: its stream begins with `connection_open`.
-    pub(super) fn connected() -> Self {
+    /// The client is connected: its stream begins with `connection_open`, and listens to the topic if
+    /// there is one.
+    pub(super) fn connected(wish: Option<TopicWish>) -> Self {
         let event = Event::named("connection_open", r#"{"status":"connected"}"#);
-        let answer = ConnectAnswer { event: Some(event), ..ConnectAnswer::default() };
+        let answer = ConnectAnswer {
+            event: Some(event),
+            topics: wish.into_iter().collect(),
+            ..ConnectAnswer::default()
+        };
         Self { status: 200, body: json!(answer).to_string() }
     }
 

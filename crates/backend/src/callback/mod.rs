@@ -17,9 +17,9 @@ use sse_gateway_protocol::callback::{Callback, CloseReason, StoredRequest};
 use sse_gateway_protocol::{Token, features};
 
 use self::route::{Route, Routes};
-use crate::connections::{ConnectError, ConnectionManager};
+use crate::connections::{ConnectError, ConnectionManager, Features};
 use crate::services::{Admission, Service};
-use crate::{Secret, StartError};
+use crate::{Identifier, Secret, StartError};
 
 pub use self::answer::CallbackAnswer;
 
@@ -76,17 +76,24 @@ impl Callbacks {
         if !authenticate::is_allowed(self.secret.as_ref(), request.authorization, request.query) {
             return CallbackAnswer::unauthorized();
         }
+        let features = Features {
+            events: features::names(request.features, features::EVENTS),
+            topics: features::names(request.features, features::TOPICS),
+        };
         match read::callback(request.body) {
             Err(rejection) => rejection.into(),
-            Ok(Callback::Connect { token, request: client }) => {
-                let batches = features::names(request.features, features::EVENTS);
-                self.connect(token, &client, batches).await
+            Ok(Callback::Connect { token, request: client }) => self.connect(token, &client, features).await,
+            Ok(Callback::Disconnect { token, reason, opened, request: client }) => {
+                let named = match self.routes.route(&client.url) {
+                    Route::To(_, identifier) => Some(identifier),
+                    Route::Nowhere | Route::BadId(..) => None,
+                };
+                self.disconnect(token, named.as_ref(), features, reason, opened)
             }
-            Ok(Callback::Disconnect { token, reason, opened, .. }) => self.disconnect(token, reason, opened),
         }
     }
 
-    async fn connect(&self, token: Token, client: &StoredRequest, batches: bool) -> CallbackAnswer {
+    async fn connect(&self, token: Token, client: &StoredRequest, features: Features) -> CallbackAnswer {
         let (service, identifier) = match self.routes.route(&client.url) {
             Route::To(service, identifier) => (service, identifier),
             Route::Nowhere => return CallbackAnswer::no_service(),
@@ -96,8 +103,8 @@ impl Callbacks {
             Admission::Accept(if_missing) => if_missing,
             Admission::Refuse { status, message } => return CallbackAnswer::refused(status, &message),
         };
-        match self.connections.connect(&identifier, token, batches, if_missing) {
-            Ok(()) => CallbackAnswer::connected(),
+        match self.connections.connect(&identifier, token, features, if_missing) {
+            Ok(wish) => CallbackAnswer::connected(wish),
             Err(error @ ConnectError::Over) => CallbackAnswer::error(410, "STREAM_OVER", &error.to_string()),
             Err(error @ ConnectError::Elsewhere) => {
                 CallbackAnswer::error(409, "TOKEN_CONNECTED", &error.to_string())
@@ -109,8 +116,15 @@ impl Callbacks {
     }
 
     /// A disconnect is never refused: what it means was decided before, and nobody could act on it.
-    fn disconnect(&self, token: Token, reason: CloseReason, opened: Option<bool>) -> CallbackAnswer {
-        if let Some(identifier) = self.connections.disconnect(token, reason, opened)
+    fn disconnect(
+        &self,
+        token: Token,
+        named: Option<&Identifier>,
+        features: Features,
+        reason: CloseReason,
+        opened: Option<bool>,
+    ) -> CallbackAnswer {
+        if let Some(identifier) = self.connections.disconnect(token, named, features, reason, opened)
             && let Some(service) = self.routes.service(identifier.service())
         {
             service.on_disconnect(&identifier, reason);

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::GatewaySettings;
 use crate::connections::{ConnectionSettings, IfMissing};
 use crate::metrics::Metrics;
-use crate::{GatewaySettings, Identifier};
 
 const TOKEN: &str = "0f4ba9ae-7ae0-4cd1-8ee6-2a3b8b1f2c3d";
 
@@ -83,6 +83,19 @@ async fn a_connect_is_answered_with_connection_open() {
     assert_eq!(callbacks.connections.connected("room"), 1);
     assert_eq!(answer(&callbacks, &disconnect("/api/rooms?room_id=1")).await.0, 200);
     assert_eq!(callbacks.connections.connected("room"), 0);
+}
+
+#[tokio::test]
+async fn a_gateway_with_topics_is_told_what_to_listen_to() {
+    let callbacks = callbacks(None);
+    let body = connect("/api/rooms?room_id=1");
+    let request = CallbackRequest { features: Some("events, topics"), body: body.as_bytes(), ..PLAIN };
+    let answer = callbacks.handle(request).await;
+    let body: Value = serde_json::from_str(&answer.body).expect("JSON");
+    assert_eq!(body["topics"], json!([{ "name": "room:1", "from": "undelivered", "exclusive": true }]));
+    assert_eq!(body["event"]["name"], "connection_open");
+    let read = sse_gateway_protocol::callback::ConnectAnswer::read(answer.body.as_bytes());
+    assert!(read.is_ok_and(|(_, defect)| defect.is_none()), "the gateway takes it");
 }
 
 #[tokio::test]

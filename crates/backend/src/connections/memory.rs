@@ -1,6 +1,7 @@
 //! What one identifier retains, whichever way its events go.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::message::{EVENT_OVERHEAD, Fallback, Message, PublishError, event_bytes};
@@ -181,6 +182,32 @@ impl Memory {
             batch.through = entry.seq + 1;
         }
         Some(batch)
+    }
+
+    /// Tells whether there is an entry with one of these numbers.
+    pub(super) fn has(&self, range: Range<Seq>) -> bool {
+        let start = self.entries.partition_point(|entry| entry.seq < range.start);
+        self.entries.get(start).is_some_and(|entry| entry.seq < range.end)
+    }
+
+    /// Counts the events with one of these numbers.
+    pub(super) fn events_in(&self, range: Range<Seq>) -> usize {
+        let start = self.entries.partition_point(|entry| entry.seq < range.start);
+        let in_range = self.entries.range(start..).take_while(|entry| entry.seq < range.end);
+        in_range.filter(|entry| !entry.content.is_end()).count()
+    }
+
+    /// Takes out every entry from this number on.
+    pub(super) fn drop_from(&mut self, next: Seq) -> Dropped {
+        let start = self.entries.partition_point(|entry| entry.seq < next);
+        let dropped: Dropped = self.entries.drain(start..).collect();
+        self.bytes -= dropped.iter().map(|entry| entry.content.bytes()).sum::<usize>();
+        dropped
+    }
+
+    /// Gives the number after its last entry.
+    pub(super) fn through(&self) -> Seq {
+        self.entries.back().map_or(0, |entry| entry.seq + 1)
     }
 
     /// Gives the next entry for a connection that has everything before `next`, if it is larger than

@@ -32,6 +32,17 @@ impl Message {
         Self { fallback: Some(Fallback { event: Arc::new(event), reason }), ..self }
     }
 
+    /// Gives what goes out where so many bytes have room, and the reason of the end behind it: the
+    /// message with the end's own reason, or its fallback.
+    pub(super) fn fitting(self, room: usize, reason: &str) -> (Self, &str) {
+        match self.fallback {
+            Some(Fallback { event, reason }) if event_bytes(&self.event) + event_bytes(&event) > room => {
+                (Self { event, fallback: None, kept: true }, reason)
+            }
+            fallback => (Self { fallback, ..self }, reason),
+        }
+    }
+
     /// Counts what the message holds in memory, give or take the allocator.
     pub(super) fn bytes(&self) -> usize {
         event_bytes(&self.event) + self.fallback.as_ref().map_or(0, |fallback| event_bytes(&fallback.event))
@@ -52,12 +63,15 @@ pub(super) fn event_bytes(event: &Event) -> usize {
 /// What an event costs besides its text.
 pub(super) const EVENT_OVERHEAD: usize = 128;
 
-/// What a client gets when nothing is retained for its identifier.
+/// What a client gets when nothing is known of its identifier.
+///
+/// It also says what kind of identifier that is, for with topics another process may know it: every
+/// process must give the same answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IfMissing {
-    /// It listens to a queue that is empty.
+    /// Identifiers are queues: it listens to one that is empty.
     Create,
-    /// It gets these events, then `connection_close` with the reason, and the end.
+    /// Identifiers are logs, and there is none: it gets these events, then `connection_close` with the reason, and the end.
     Tell {
         /// What it is told.
         events: Vec<Event>,

@@ -33,6 +33,12 @@ pub struct ConnectionSettings {
     pub past_tokens_max: usize,
     /// How long they are remembered. Default 60 s.
     pub past_token_age_max: Duration,
+    /// How long the gateway remembers a topic that is not used, its `TOPIC_AGE_MAX_SECONDS`. Every
+    /// third of it, a log that has not ended is touched, so that its topic stays. Default 10 min.
+    pub topic_age_max: Duration,
+    /// How long nothing may be heard from the gateway's log before it is asked whether it is still
+    /// the same, as long as there are logs to be published again if it is not. Default 1 s.
+    pub epoch_check_interval: Duration,
     /// How often a connection on which nothing is sent is checked, so that a lost disconnect does not
     /// leave it behind. Default 60 s.
     pub idle_check_interval: Duration,
@@ -53,6 +59,8 @@ impl Default for ConnectionSettings {
             closing_max: 64,
             past_tokens_max: 10_000,
             past_token_age_max: Duration::from_secs(60),
+            topic_age_max: Duration::from_secs(600),
+            epoch_check_interval: Duration::from_secs(1),
             idle_check_interval: Duration::from_secs(60),
         }
     }

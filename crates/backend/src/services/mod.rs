@@ -27,7 +27,8 @@ pub trait Service: Send + Sync + 'static {
     /// Decides on a client that asks to listen. The gateway gives the whole callback 5 s.
     async fn on_connect(&self, identifier: &Identifier, request: &StoredRequest) -> Admission;
 
-    /// Learns that a client which was admitted has gone. Must not block.
+    /// Learns that a client which was admitted has gone; with topics, any process may have admitted it.
+    /// Must not block.
     fn on_disconnect(&self, _identifier: &Identifier, _reason: CloseReason) {}
 }
 

@@ -50,8 +50,9 @@ impl VersionService {
 
     /// Announces a version; waits until the gateway took it for the live stream, at most 2 s.
     ///
-    /// [`Delivery::Queued`] also when the gateway did not say so in time: the version stays queued,
-    /// for at most 10 minutes and behind at most 99 others, and is delivered on the next occasion.
+    /// [`Delivery::Queued`] also when the gateway did not say so in time: the version stays queued, for
+    /// at most 10 minutes, and is delivered on the next occasion. It waits in the gateway's topic, as
+    /// long as that remembers; or here, behind at most 99 others, while there is none.
     ///
     /// # Errors
     /// An [`AnnounceError`]; nothing is queued then.

@@ -31,7 +31,7 @@ on_both_gateways! {
                     }
                     Ok(json!("done"))
                 }
-            }));
+            }).await);
         }
         let mut clients = JoinSet::new();
         for (index, task_id) in (0_u32..).zip(&ids) {
@@ -40,7 +40,7 @@ on_both_gateways! {
             let address = stage.gateway.address();
             clients.spawn(async move {
                 steps.wait(index % (EVENTS + 2)).await;
-                let mut client = Client::open(address, &target).await;
+                let mut client = Client::open(address, &target).await.without_cursors();
                 let story = story(&mut client).await;
                 let texts: Vec<_> = story.iter().filter_map(|(_, data)| data["text"].as_str()).collect();
                 let expected: Vec<_> = (1..=EVENTS).map(|n| n.to_string()).collect();
@@ -66,7 +66,7 @@ on_both_gateways! {
         let mut storm = JoinSet::new();
         for _ in 0..STORM {
             storm.spawn(async move {
-                let mut client = Client::open(address, target).await;
+                let mut client = Client::open(address, target).await.without_cursors();
                 let mut versions = Vec::new();
                 loop {
                     let event = client.next_event().await;

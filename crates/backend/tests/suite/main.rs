@@ -1,9 +1,9 @@
 //! The backend side with a gateway and with browsers, over real sockets.
 //!
-//! Every scenario of [`on_both_gateways`] runs twice: with the stand-in of the original gateway and
-//! with our own binary. [`stage`] is the harness: write a scenario against [`stage::Stage`].
+//! Every scenario of [`on_both_gateways`] runs three times: with the stand-in of the original gateway,
+//! with our own binary, which has topics, and with our own by tokens. [`stage`] is the harness: write a scenario against [`stage::Stage`].
 
-/// Makes two tests of each scenario, one a gateway; `adjusted by` changes the backend's settings.
+/// Makes three tests of each scenario; `adjusted by` changes the backend's settings.
 macro_rules! on_both_gateways {
     (adjusted by $adjust:expr; $(async fn $name:ident($stage:ident: Stage) $body:block)*) => {
         $(async fn $name($stage: crate::stage::Stage) $body)*
@@ -19,6 +19,12 @@ macro_rules! on_both_gateways {
                 super::$name(crate::stage::Stage::with_ours($adjust).await).await;
             })*
         }
+
+        mod with_ours_by_token {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
+                super::$name(crate::stage::Stage::with_ours_by_token($adjust).await).await;
+            })*
+        }
     };
     ($($scenarios:tt)*) => {
         on_both_gateways! { adjusted by |_| {}; $($scenarios)* }
@@ -29,5 +35,6 @@ mod load;
 mod relay;
 mod stage;
 mod tasks;
+mod topics;
 mod trouble;
 mod versions;

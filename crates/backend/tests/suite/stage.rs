@@ -23,6 +23,7 @@ pub(crate) struct Stage {
     /// Between the backend and the gateway's internal routes.
     pub(crate) relay: Relay,
     pub(crate) callback_url: String,
+    settings: Settings,
     server: JoinHandle<()>,
 }
 
@@ -68,17 +69,37 @@ impl Stage {
         Self::build(listener, callback_url, gateway, adjust).await
     }
 
+    /// Our gateway has topics, and the backend uses them.
     pub(crate) async fn with_ours(adjust: fn(&mut Settings)) -> Self {
         let (listener, callback_url) = listen().await;
         let gateway = AnyGateway::ours(&callback_url).await;
         Self::build(listener, callback_url, gateway, adjust).await
     }
 
+    /// Our gateway, which forgets topics that are not used for a second.
+    pub(crate) async fn with_ours_that_forgets_after_a_second() -> Self {
+        let (listener, callback_url) = listen().await;
+        let settings = [("CALLBACK_URL", callback_url.as_str()), ("TOPIC_AGE_MAX_SECONDS", "1")];
+        let gateway = AnyGateway::Ours(Box::new(Gateway::start(settings).await));
+        let as_long = |settings: &mut Settings| settings.connections.topic_age_max = seconds(1);
+        Self::build(listener, callback_url, gateway, as_long).await
+    }
+
+    pub(crate) async fn with_ours_by_token(adjust: fn(&mut Settings)) -> Self {
+        let (listener, callback_url) = listen().await;
+        let gateway = AnyGateway::ours(&callback_url).await;
+        let by_token = |settings: &mut Settings| {
+            settings.gateway.topics = false;
+            adjust(settings);
+        };
+        Self::build(listener, callback_url, gateway, by_token).await
+    }
+
     async fn build(
         listener: TcpListener,
         callback_url: String,
         gateway: AnyGateway,
-        adjust: fn(&mut Settings),
+        adjust: impl FnOnce(&mut Settings),
     ) -> Self {
         let relay = Relay::start(gateway.address());
         let mut settings = Settings::from_variables(|_| None).expect("defaults");
@@ -87,15 +108,26 @@ impl Stage {
         settings.callback.production = true;
         settings.tasks = TaskSettings { running_max: 200, ..settings.tasks };
         adjust(&mut settings);
-        let backend = Backend::start(settings).expect("starts");
+        let backend = Backend::start(settings.clone()).expect("starts");
         let app = backend.callback_router();
         let server = tokio::spawn(async move { axum::serve(listener, app).await.expect("serves") });
-        Self { backend, gateway, relay, callback_url, server }
+        Self { backend, gateway, relay, callback_url, settings, server }
+    }
+
+    /// Tells whether events go to topics.
+    pub(crate) fn has_topics(&self) -> bool {
+        self.settings.gateway.topics && !self.gateway.is_original()
+    }
+
+    /// Starts what another process of the backend would: it shares the gateway, and no callback
+    /// reaches it.
+    pub(crate) fn another_process(&self) -> Backend {
+        Backend::start(self.settings.clone()).expect("starts")
     }
 
     /// Opens a stream and takes its `connection_open`.
     pub(crate) async fn open(&self, target: &str) -> Client {
-        let mut client = self.gateway.open(target).await;
+        let mut client = self.gateway.open(target).await.without_cursors();
         let first = client.next_event().await;
         assert_eq!(
             (first.name.as_str(), first.data.as_str()),
@@ -117,12 +149,12 @@ impl Stage {
         self.backend.versions().announce(request_id, &version).await.expect("takes it")
     }
 
-    pub(crate) fn submit<F, O>(&self, work: F) -> TaskId
+    pub(crate) async fn submit<F, O>(&self, work: F) -> TaskId
     where
         F: Fn(Progress, CancellationToken) -> O + Send + Sync + 'static,
         O: Future<Output = Result<Value, TaskError>> + Send + 'static,
     {
-        self.backend.tasks().submit(Box::new(Work(work))).expect("taken")
+        submit_to(&self.backend, work).await
     }
 
     /// Counts the connects so far, replacing ones included.
@@ -171,6 +203,14 @@ async fn listen() -> (TcpListener, String) {
 
 const SECRET: &str = "s3cret";
 
+pub(crate) async fn submit_to<F, O>(backend: &Backend, work: F) -> TaskId
+where
+    F: Fn(Progress, CancellationToken) -> O + Send + Sync + 'static,
+    O: Future<Output = Result<Value, TaskError>> + Send + 'static,
+{
+    backend.tasks().submit(Box::new(Work(work))).await.expect("taken")
+}
+
 struct Work<F>(F);
 
 #[async_trait::async_trait]
@@ -182,6 +222,14 @@ where
     async fn run(&self, progress: &Progress, cancel: &CancellationToken) -> Result<Value, TaskError> {
         (self.0)(progress.clone(), cancel.clone()).await
     }
+}
+
+/// Opens a stream as a page that comes back with the id of the last event that it got.
+pub(crate) async fn open_again(stage: &Stage, target: &str, last_id: &str) -> Client {
+    let mut client = Client::connect(stage.gateway.address()).await.without_cursors();
+    client.ask_again(target, last_id).await;
+    assert_eq!(client.head().await.status(), 200);
+    client
 }
 
 /// Lets a task go on step by step: `wait(n)` returns once `advance(n)` or more was called.

@@ -19,7 +19,7 @@ on_both_gateways! {
                 }
                 Ok(json!({ "status": "success" }))
             }
-        });
+        }).await;
         let mut client = stage.watch(task_id).await;
         assert_eq!(told(&client.next_event().await).0, "task_started");
         for n in 1..=20_u32 {
@@ -43,7 +43,7 @@ on_both_gateways! {
                 steps.wait(1).await;
                 Err(TaskError::new("Test error"))
             }
-        });
+        }).await;
         let mut client = stage.watch(task_id).await;
         steps.advance(1);
         let story = story(&mut client).await;
@@ -64,7 +64,7 @@ on_both_gateways! {
     }
 
     async fn a_clients_leaving_reaches_the_backend(stage: Stage) {
-        let task_id = stage.submit(|_, _| std::future::pending());
+        let task_id = stage.submit(|_, _| std::future::pending()).await;
         let client = stage.watch(task_id).await;
         stage.wait_connected("task", 1).await;
         drop(client);
@@ -82,7 +82,7 @@ on_both_gateways! {
                 progress.report("second half", 1.0)?;
                 Ok(Value::Null)
             }
-        });
+        }).await;
         let mut first = stage.watch(task_id).await;
         assert_eq!(told(&first.next_event().await).0, "task_started");
         assert_eq!(told(&first.next_event().await).0, "progress_update");
@@ -102,7 +102,7 @@ on_both_gateways! {
         let task_id = stage.submit(|progress, _| async move {
             progress.report("half", 0.5)?;
             Ok(json!("done"))
-        });
+        }).await;
         for _ in 0..2 {
             let mut client = stage.watch(task_id).await;
             let story = story(&mut client).await;
@@ -112,7 +112,7 @@ on_both_gateways! {
     }
 
     async fn a_cancelled_task_tells_its_client(stage: Stage) {
-        let task_id = stage.submit(|_, _| std::future::pending());
+        let task_id = stage.submit(|_, _| std::future::pending()).await;
         let mut client = stage.watch(task_id).await;
         stage.backend.tasks().cancel(task_id).expect("not ended");
         let story = story(&mut client).await;
@@ -121,7 +121,7 @@ on_both_gateways! {
     }
 
     async fn a_result_of_over_100_kb_arrives_or_an_error_says_that_it_cannot(stage: Stage) {
-        let task_id = stage.submit(|_, _| async { Ok(json!("x".repeat(200_000))) });
+        let task_id = stage.submit(|_, _| async { Ok(json!("x".repeat(200_000))) }).await;
         let mut client = stage.watch(task_id).await;
         let story = story(&mut client).await;
         let [_, (event_type, data), (_, reason)] = &story[..] else { panic!("{:?}", types(&story)) };
@@ -137,7 +137,7 @@ on_both_gateways! {
     }
 
     async fn a_shutdown_tells_clients_that_their_task_was_cancelled(stage: Stage) {
-        let task_id = stage.submit(|_, _| std::future::pending());
+        let task_id = stage.submit(|_, _| std::future::pending()).await;
         let mut client = stage.watch(task_id).await;
         let report = stage.backend.shutdown(seconds(1)).await;
         assert_eq!((report.tasks_cancelled, report.delivered), (1, true));

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use sse_gateway_protocol::Token;
 
-use super::effect::{Effect, Loss, Outcome};
+use super::effect::{Effect, Outcome};
 use super::lane::{Cargo, Connection, Farewell, Flight, Lane, PROBE_DELAY, Sender};
 use super::ledger::Ledger;
 use super::past::Fate;
-use crate::connections::Time;
+use crate::connections::loss::Loss;
 use crate::connections::memory::Seq;
+use crate::connections::{Time, backoff_after, doubled};
 
 impl Lane {
     /// Takes the outcome of the request under way. The stream may have left or been replaced since.
@@ -150,19 +151,10 @@ fn opened(token: Token, ledger: &Ledger) -> bool {
 }
 
 fn backoff(attempts: u32, now: Time) -> Sender {
-    let until = now + doubled(BACKOFF, attempts, BACKOFF_MAX);
-    Sender::Backoff { until, attempts: attempts + 1 }
-}
-
-fn doubled(first: Duration, attempts: u32, max: Duration) -> Duration {
-    first.saturating_mul(1 << attempts.min(16)).min(max)
+    Sender::Backoff { until: now + backoff_after(attempts), attempts: attempts + 1 }
 }
 
 /// How often closing a stream is tried.
 const CLOSE_ATTEMPTS_MAX: u32 = 5;
-
-/// The first wait after a request that was not taken; it doubles.
-const BACKOFF: Duration = Duration::from_millis(100);
-const BACKOFF_MAX: Duration = Duration::from_secs(2);
 
 const PROBE_DELAY_MAX: Duration = Duration::from_secs(1);

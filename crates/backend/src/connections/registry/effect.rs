@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sse_gateway_protocol::Token;
 
 use crate::connections::Delivery;
+use crate::connections::loss::Loss;
 use crate::connections::memory::Receipt;
 use crate::{Event, Identifier};
 
@@ -50,19 +51,6 @@ pub(crate) enum Outcome {
     Unknown,
 }
 
-/// Why events are lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Loss {
-    /// A bound made them go.
-    Full,
-    /// A story grew longer than is kept, so its oldest progress went; whoever watches has seen it.
-    Trimmed,
-    /// They waited too long for a client.
-    Expired,
-    /// The gateway never takes them, and they have no fallback.
-    Rejected,
-}
-
 impl Outcome {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -72,17 +60,6 @@ impl Outcome {
             Outcome::Rejected => "rejected",
             Outcome::NotTaken => "not_taken",
             Outcome::Unknown => "unknown",
-        }
-    }
-}
-
-impl Loss {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Loss::Full => "full",
-            Loss::Trimmed => "trimmed",
-            Loss::Expired => "expired",
-            Loss::Rejected => "rejected",
         }
     }
 }

@@ -22,10 +22,11 @@ use std::time::Duration;
 
 use sse_gateway_protocol::Token;
 
-use super::effect::{Effect, Loss, Request};
+use super::effect::{Effect, Request};
 use super::ledger::Ledger;
 use super::past::{Fate, Served};
 use crate::Identifier;
+use crate::connections::loss::Loss;
 use crate::connections::memory::{Batch, Content, Entry, Memory, ONE_BY_ONE, Receipt, Retention, Seq};
 use crate::connections::message::{IfMissing, Message, PublishError};
 use crate::connections::{ConnectionSettings, Delivery, Time, connection_close};

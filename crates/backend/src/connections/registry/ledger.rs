@@ -4,9 +4,10 @@ use std::collections::{HashMap, VecDeque};
 
 use sse_gateway_protocol::Token;
 
-use super::effect::{Effect, Loss};
+use super::effect::Effect;
 use super::past::{Fate, Past, Served};
 use crate::Identifier;
+use crate::connections::loss::Loss;
 use crate::connections::memory::{Dropped, Receipt, Seq};
 use crate::connections::{ConnectionSettings, Delivery, Time};
 
@@ -37,6 +38,11 @@ impl Ledger {
         let seq = self.next_seq;
         self.next_seq += 1;
         seq
+    }
+
+    /// Lets every later number be at least this.
+    pub(super) fn number_from(&mut self, seq: Seq) {
+        self.next_seq = self.next_seq.max(seq);
     }
 
     /// Moves a token from the live ones to the past.

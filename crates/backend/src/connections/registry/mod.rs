@@ -24,11 +24,11 @@ use self::lane::{Farewell, Lane};
 use self::ledger::Ledger;
 use self::past::Fate;
 use super::memory::{Content, Memory, Receipt, Retention};
-use super::message::{Fallback, IfMissing, Message, PublishError};
+use super::message::{IfMissing, Message, PublishError};
 use super::{ConnectionSettings, Time};
 use crate::Identifier;
 
-pub(crate) use self::effect::{Effect, Loss, Outcome, Request};
+pub(crate) use self::effect::{Effect, Outcome, Request};
 
 /// Owns every lane; identifier to token and back.
 #[derive(Debug)]
@@ -106,12 +106,7 @@ impl Registry {
         now: Time,
     ) -> Result<(), PublishError> {
         let room = self.room();
-        let (last, reason) = match &last.fallback {
-            Some(Fallback { event, reason }) if last.bytes() > room => {
-                (Message { event: event.clone(), fallback: None, kept: true }, *reason)
-            }
-            _ => (last, reason),
-        };
+        let (last, reason) = last.fitting(room, reason);
         let end = Content::End(reason.into());
         self.on_lane(identifier, now, |lane, ledger| {
             lane.push(Content::Event(last), None, room, ledger, now)?;
@@ -208,6 +203,24 @@ impl Registry {
             self.ledger.retire(token, Fate::Left { served, opened }, now);
         }
         Some(identifier)
+    }
+
+    /// Takes over what an identifier retains, from the other way.
+    pub(crate) fn adopt(&mut self, identifier: &Identifier, memory: Memory, now: Time) {
+        self.ledger.number_from(memory.through());
+        let lane = Lane::new(identifier.clone(), memory.retention());
+        self.lanes.entry(identifier.clone()).or_insert(lane);
+        self.on_lane(identifier, now, |lane, _| lane.memory = memory);
+    }
+
+    /// Tells whether the identifier's events go this way.
+    pub(crate) fn holds(&self, identifier: &Identifier) -> bool {
+        self.lanes.contains_key(identifier)
+    }
+
+    /// Tells whether the token is, or was of late, connected this way.
+    pub(crate) fn knows(&self, token: Token) -> bool {
+        self.ledger.tokens.contains_key(&token) || self.ledger.past.fate(token).is_some()
     }
 
     /// Takes the outcome of the identifier's request.

@@ -69,9 +69,22 @@ impl TaskService {
     /// Takes a task; it runs at once when fewer than `running_max` do, else in its turn. Must be called
     /// within a tokio runtime.
     ///
+    /// Returns when every process of the backend may let clients watch it: with topics, when the
+    /// gateway has made the task's. A gateway that is away is waited for `open_wait`, no longer; the
+    /// task runs all the same, and so it does when this future is dropped.
+    ///
     /// # Errors
     /// A [`StartTaskError`]; the task was not taken.
-    pub fn submit(&self, task: Box<dyn Task>) -> Result<TaskId, StartTaskError> {
+    pub async fn submit(&self, task: Box<dyn Task>) -> Result<TaskId, StartTaskError> {
+        let task_id = self.take(task)?;
+        let Shared { connections, settings, .. } = &*self.0;
+        if !connections.opened(&task_id.identifier(), settings.open_wait).await {
+            tracing::warn!(%task_id, "the gateway has not made the task's topic yet");
+        }
+        Ok(task_id)
+    }
+
+    fn take(&self, task: Box<dyn Task>) -> Result<TaskId, StartTaskError> {
         let task_id = TaskId::random();
         let mut table = self.0.table();
         table.check_room()?;
@@ -81,7 +94,7 @@ impl TaskService {
         Ok(task_id)
     }
 
-    /// Reports on a task; `None` when there is no such task, or it was forgotten.
+    /// Reports on a task; `None` when this process has no such task, or has forgotten it.
     #[must_use]
     pub fn report(&self, task_id: TaskId) -> Option<TaskReport> {
         self.0.table().report(task_id)

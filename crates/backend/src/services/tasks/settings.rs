@@ -16,6 +16,8 @@ pub struct TaskSettings {
     pub timeout: Duration,
     /// How long a finished task is remembered, `TASK_FORGET_SECONDS`. Default 600 s.
     pub forget_after: Duration,
+    /// How long a start waits for a gateway that does not answer. Default 2 s.
+    pub open_wait: Duration,
     /// How long the code of a task that was cancelled or timed out may tidy up before it is dropped;
     /// it keeps its place meanwhile. Default 5 s.
     pub cancel_grace: Duration,
@@ -33,6 +35,7 @@ impl Default for TaskSettings {
             finished_max: 1_000,
             timeout: Duration::from_secs(300),
             forget_after: Duration::from_secs(600),
+            open_wait: Duration::from_secs(2),
             cancel_grace: Duration::from_secs(5),
             result_bytes_max: 512 << 10,
         }

@@ -12,7 +12,9 @@ use crate::connections::ConnectionSettings;
 use crate::metrics::Metrics;
 
 fn service(settings: TaskSettings) -> TaskService {
-    let gateway = GatewaySettings::default();
+    // Nobody is there: stories wait for the gateway.
+    let url = hyper::Uri::from_static("http://127.0.0.1:1");
+    let gateway = GatewaySettings { url, ..GatewaySettings::default() };
     let connections =
         ConnectionManager::start(&gateway, ConnectionSettings::default(), Arc::new(Metrics::new()));
     TaskService::start(settings, connections.expect("starts without a gateway"))
@@ -85,7 +87,7 @@ async fn a_task_tells_its_story_from_start_to_result() {
         progress.report("all", 1.0)?;
         Ok(json!({ "answer": 42 }))
     });
-    let task_id = service.submit(task).expect("taken");
+    let task_id = service.take(task).expect("taken");
     sleep(Duration::from_secs(1)).await;
     assert_eq!(
         story(&service, task_id),
@@ -108,7 +110,7 @@ async fn a_task_tells_its_story_from_start_to_result() {
 async fn a_failure_tells_its_message_and_an_id_and_keeps_its_cause_to_the_log() {
     let service = service(TaskSettings::default());
     let task = work(|_, _| async { Err(TaskError::caused_by("Sorry", "at secret.rs:42")) });
-    let task_id = service.submit(task).expect("taken");
+    let task_id = service.take(task).expect("taken");
     sleep(Duration::from_secs(1)).await;
     let told = last(&service, task_id);
     assert_eq!((&told[0]["error"], &told[1]), (&json!("Sorry"), &json!("task_failed")));
@@ -120,17 +122,17 @@ async fn a_failure_tells_its_message_and_an_id_and_keeps_its_cause_to_the_log() 
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_a_failure_that_tells_nothing_of_it() {
     let service = service(TaskSettings::default());
-    let task_id = service.submit(work(|_, _| async { panic!("secret.rs") })).expect("taken");
+    let task_id = service.take(work(|_, _| async { panic!("secret.rs") })).expect("taken");
     sleep(Duration::from_secs(1)).await;
     assert_eq!(last(&service, task_id)[0]["error"], "Task failed unexpectedly");
     assert_eq!(service.0.table().running().len(), 0);
-    service.submit(endless()).expect("its place is free");
+    service.take(endless()).expect("its place is free");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_runs_too_long_fails_with_a_timeout() {
     let service = service(TaskSettings::default());
-    let task_id = service.submit(endless()).expect("taken");
+    let task_id = service.take(endless()).expect("taken");
     sleep(Duration::from_secs(299)).await;
     assert_eq!(status(&service, task_id), Status::Running);
     sleep(Duration::from_secs(2)).await;
@@ -141,7 +143,7 @@ async fn a_task_that_runs_too_long_fails_with_a_timeout() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_task_ends_at_once_and_its_client_is_told() {
     let service = service(TaskSettings::default());
-    let task_id = service.submit(endless()).expect("taken");
+    let task_id = service.take(endless()).expect("taken");
     assert_eq!(service.cancel(task_id).map(|report| report.status), Ok(Status::Cancelled));
     assert_eq!(last(&service, task_id), json!([null, "task_cancelled"]));
     assert_eq!(service.cancel(task_id).map(|_| ()), Err(TaskStateError::Ended));
@@ -154,8 +156,8 @@ async fn a_cancelled_task_ends_at_once_and_its_client_is_told() {
 #[tokio::test(start_paused = true)]
 async fn a_waiting_task_that_is_cancelled_never_runs() {
     let service = service(TaskSettings { running_max: 1, ..TaskSettings::default() });
-    let first = service.submit(endless()).expect("taken");
-    let second = service.submit(endless()).expect("taken");
+    let first = service.take(endless()).expect("taken");
+    let second = service.take(endless()).expect("taken");
     let report = service.cancel(second).expect("cancelled");
     assert_eq!((report.status, report.start_time), (Status::Cancelled, None));
     assert_eq!(types(&service, second), ["task_cancelled", "connection_close"]);
@@ -167,8 +169,8 @@ async fn a_waiting_task_that_is_cancelled_never_runs() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_task_keeps_its_place_until_its_code_is_gone() {
     let service = service(TaskSettings { running_max: 1, ..TaskSettings::default() });
-    let first = service.submit(endless()).expect("taken");
-    let second = service.submit(endless()).expect("taken");
+    let first = service.take(endless()).expect("taken");
+    let second = service.take(endless()).expect("taken");
     service.cancel(first).expect("cancelled");
     sleep(Duration::from_secs(4)).await;
     assert_eq!(status(&service, second), Status::Pending);
@@ -186,7 +188,7 @@ async fn a_cancelled_task_may_tidy_up_and_what_it_says_then_is_not_told() {
         TIDIED.fetch_add(1, Ordering::Relaxed);
         Ok(Value::Null)
     });
-    let task_id = service.submit(task).expect("taken");
+    let task_id = service.take(task).expect("taken");
     sleep(Duration::from_secs(1)).await;
     service.cancel(task_id).expect("cancelled");
     sleep(Duration::from_secs(1)).await;
@@ -204,8 +206,8 @@ async fn tasks_run_in_their_order_and_a_full_queue_refuses() {
             Ok(Value::Null)
         })
     };
-    let ids: Vec<_> = (0..4).map(|_| service.submit(task()).expect("taken")).collect();
-    assert_eq!(service.submit(task()).map(|_| ()), Err(StartTaskError::Full));
+    let ids: Vec<_> = (0..4).map(|_| service.take(task()).expect("taken")).collect();
+    assert_eq!(service.take(task()).map(|_| ()), Err(StartTaskError::Full));
     let statuses = || ids.iter().map(|id| status(&service, *id)).collect::<Vec<_>>();
     sleep(Duration::from_secs(5)).await;
     assert_eq!(statuses(), [Status::Running, Status::Running, Status::Pending, Status::Pending]);
@@ -219,7 +221,7 @@ async fn a_finished_task_is_forgotten_after_ten_minutes_or_when_there_are_too_ma
     let done = || work(|_, _| async { Ok(Value::Null) });
     let mut ids = Vec::new();
     for _ in 0..3 {
-        ids.push(service.submit(done()).expect("taken"));
+        ids.push(service.take(done()).expect("taken"));
         sleep(Duration::from_secs(1)).await;
     }
     assert!(service.report(ids[0]).is_none(), "one too many");
@@ -233,7 +235,7 @@ async fn a_finished_task_is_forgotten_after_ten_minutes_or_when_there_are_too_ma
 #[tokio::test(start_paused = true)]
 async fn only_a_task_that_has_ended_can_be_removed() {
     let service = service(TaskSettings::default());
-    let task_id = service.submit(endless()).expect("taken");
+    let task_id = service.take(endless()).expect("taken");
     assert_eq!(service.remove(task_id), Err(TaskStateError::NotEnded));
     service.cancel(task_id).expect("cancelled");
     assert_eq!(service.remove(task_id), Ok(()));
@@ -244,7 +246,7 @@ async fn only_a_task_that_has_ended_can_be_removed() {
 #[tokio::test(start_paused = true)]
 async fn a_result_that_is_too_large_fails_and_says_so() {
     let service = service(TaskSettings { result_bytes_max: 1_000, ..TaskSettings::default() });
-    let task_id = service.submit(work(|_, _| async { Ok(json!("x".repeat(1_000))) })).expect("taken");
+    let task_id = service.take(work(|_, _| async { Ok(json!("x".repeat(1_000))) })).expect("taken");
     sleep(Duration::from_secs(1)).await;
     let told = last(&service, task_id);
     assert!(told[0]["error"].as_str().expect("an error").starts_with("Result too large: "), "{told}");
@@ -265,7 +267,7 @@ async fn progress_never_falls_and_out_of_range_is_the_callers_error() {
         progress.report("", 0.5)?;
         Ok(Value::Null)
     });
-    let task_id = service.submit(task).expect("taken");
+    let task_id = service.take(task).expect("taken");
     sleep(Duration::from_secs(1)).await;
     let expected =
         ["task_started", "progress_update", "progress_update", "task_completed", "connection_close"];
@@ -285,7 +287,7 @@ impl BlockingTask for Sum {
 #[tokio::test]
 async fn blocking_work_has_its_own_thread_and_reports_like_any_other() {
     let service = service(TaskSettings::default());
-    let task_id = service.submit(Box::new(Blocking::new(Sum(10)))).expect("taken");
+    let task_id = service.take(Box::new(Blocking::new(Sum(10)))).expect("taken");
     while service.report(task_id).expect("known").end_time.is_none() {
         tokio::task::yield_now().await;
     }
@@ -300,14 +302,14 @@ async fn a_shutdown_refuses_new_tasks_waits_for_running_ones_and_cancels_the_res
         sleep(Duration::from_secs(3)).await;
         Ok(Value::Null)
     });
-    let short = service.submit(short).expect("taken");
-    let long = service.submit(endless()).expect("taken");
-    let waiting = service.submit(endless()).expect("taken");
+    let short = service.take(short).expect("taken");
+    let long = service.take(endless()).expect("taken");
+    let waiting = service.take(endless()).expect("taken");
     let started = Instant::now();
     let shutdown = service.shutdown(started + Duration::from_secs(10));
     let (cancelled, refused) = tokio::join!(shutdown, async {
         sleep(Duration::from_secs(1)).await;
-        service.submit(endless()).map(|_| ())
+        service.take(endless()).map(|_| ())
     });
     assert_eq!(refused, Err(StartTaskError::ShuttingDown));
     assert_eq!((cancelled, started.elapsed().as_secs()), (2, 10));

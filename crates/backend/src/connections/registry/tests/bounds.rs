@@ -1,7 +1,7 @@
 //! What happens at each bound.
 
-use super::super::effect::Loss;
 use super::*;
+use crate::connections::loss::Loss;
 
 fn with(change: impl FnOnce(&mut ConnectionSettings)) -> ConnectionSettings {
     let mut settings = ConnectionSettings::default();

@@ -1,4 +1,9 @@
 //! The pooled HTTP client of the gateway's internal routes.
+//!
+//! [`send`] reads answers of the token way, [`publish`] those about topics.
+
+mod publish;
+mod send;
 
 use std::time::Duration;
 
@@ -10,16 +15,16 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use serde::Deserialize;
-use sse_gateway_protocol::send::SendRequest;
+use sse_gateway_protocol::features;
 
-use super::registry::{Outcome, Request};
 use crate::{GatewaySettings, StartError};
 
 /// Talks to one gateway over kept-alive connections.
 pub(super) struct Gateway {
     pool: Pool,
     send: Uri,
+    publish: Uri,
+    topics: Uri,
     health: Uri,
     bearer: Option<HeaderValue>,
     timeout: Duration,
@@ -60,29 +65,19 @@ impl Gateway {
         Ok(Self {
             pool,
             send: route(&settings.url, "/internal/send")?,
+            publish: route(&settings.url, "/internal/publish")?,
+            topics: route(&settings.url, "/internal/topics")?,
             health: route(&settings.url, "/healthz")?,
             bearer,
             timeout: settings.send_timeout,
         })
     }
 
-    /// Posts one request; never longer than the send timeout.
-    pub(super) async fn send(&self, request: &Request, retry_ms: Option<u64>) -> Outcome {
-        let body =
-            serde_json::to_vec(&wire(request, retry_ms)).expect("strings and numbers always serialise");
-        let request = self.request(Method::POST, &self.send, body.into());
-        match tokio::time::timeout(self.timeout, self.answer(request)).await {
-            Ok(Ok((status, body))) => outcome(status, &body),
-            Ok(Err(error)) => error.outcome(),
-            Err(_elapsed) => Outcome::Unknown,
-        }
-    }
-
-    /// Tells whether the gateway answers its health check within the send timeout.
-    pub(super) async fn is_healthy(&self) -> bool {
-        let request = self.request(Method::GET, &self.health, Bytes::new());
-        let answer = tokio::time::timeout(self.timeout, self.answer(request)).await;
-        matches!(answer, Ok(Ok((StatusCode::OK, _))))
+    /// Asks the gateway's health check whether it has topics; `None` when it does not answer well
+    /// within the send timeout.
+    pub(super) async fn has_topics(&self) -> Option<bool> {
+        let answer = self.answer(self.request(Method::GET, &self.health, Bytes::new())).await.ok()?;
+        (answer.status == StatusCode::OK).then_some(answer.has_topics)
     }
 
     fn request(&self, method: Method, uri: &Uri, body: Bytes) -> HttpRequest<Full<Bytes>> {
@@ -97,7 +92,13 @@ impl Gateway {
         request
     }
 
-    async fn answer(&self, request: HttpRequest<Full<Bytes>>) -> Result<(StatusCode, Bytes), Failure> {
+    /// Makes one request; never longer than the send timeout.
+    async fn answer(&self, request: HttpRequest<Full<Bytes>>) -> Result<Answer, Failure> {
+        let answer = tokio::time::timeout(self.timeout, self.exchange(request)).await;
+        answer.unwrap_or(Err(Failure::Broken))
+    }
+
+    async fn exchange(&self, request: HttpRequest<Full<Bytes>>) -> Result<Answer, Failure> {
         let response: ResponseFuture = match &self.pool {
             Pool::Plain(client) => client.request(request),
             Pool::Tls(client) => client.request(request),
@@ -107,26 +108,25 @@ impl Gateway {
             false => Failure::Broken,
         })?;
         let status = response.status();
+        let named = response.headers().get(features::HEADER).and_then(|value| value.to_str().ok());
+        let has_topics = features::names(named, features::TOPICS);
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-        Ok((status, body.map_err(|_| Failure::Broken)?.to_bytes()))
+        Ok(Answer { status, has_topics, body: body.map_err(|_| Failure::Broken)?.to_bytes() })
     }
+}
+
+struct Answer {
+    status: StatusCode,
+    has_topics: bool,
+    body: Bytes,
 }
 
 /// How an exchange fails without an answer.
 enum Failure {
     /// No connection came about: the gateway has seen nothing.
     NotConnected,
-    /// The connection broke, or the answer made no sense.
+    /// The connection broke, the answer made no sense, or there was none in time.
     Broken,
-}
-
-impl Failure {
-    fn outcome(self) -> Outcome {
-        match self {
-            Failure::NotConnected => Outcome::NotTaken,
-            Failure::Broken => Outcome::Unknown,
-        }
-    }
 }
 
 fn route(base: &Uri, path: &str) -> Result<Uri, StartError> {
@@ -140,36 +140,6 @@ fn route(base: &Uri, path: &str) -> Result<Uri, StartError> {
         .map_err(|_| StartError::GatewayUrl)
 }
 
-/// One event goes out as `event`, which every gateway understands.
-fn wire(request: &Request, retry_ms: Option<u64>) -> SendRequest {
-    let mut events = request.events.iter().map(|event| (**event).clone());
-    let (event, events) = match events.len() {
-        0 | 1 => (events.next(), Vec::new()),
-        _ => (None, events.collect()),
-    };
-    SendRequest { token: request.token, event, events, close: request.close, retry_ms }
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    status: String,
-}
-
-/// Reads the answer by protocol 1.3. What is neither a yes nor a known no stays unknown.
-fn outcome(status: StatusCode, body: &[u8]) -> Outcome {
-    match status {
-        StatusCode::OK => match serde_json::from_slice::<Answer>(body) {
-            Ok(Answer { status }) if status == "ok" => Outcome::Ok,
-            Ok(Answer { status }) if status == "buffered" => Outcome::Buffered,
-            _ => Outcome::Unknown,
-        },
-        StatusCode::NOT_FOUND => Outcome::Gone,
-        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Outcome::Rejected,
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => Outcome::NotTaken,
-        _ => Outcome::Unknown,
-    }
-}
-
 /// Answers are a few dozen bytes; a longer one is no gateway's.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
@@ -179,24 +149,6 @@ const POOL_IDLE_MAX: Duration = Duration::from_secs(1);
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_answer_is_a_yes_a_known_no_or_unknown() {
-        let read = |status: u16, body: &str| {
-            outcome(StatusCode::from_u16(status).expect("a status"), body.as_bytes())
-        };
-        assert_eq!(read(200, r#"{"status":"ok"}"#), Outcome::Ok);
-        assert_eq!(read(200, r#"{"status":"buffered"}"#), Outcome::Buffered);
-        assert_eq!(read(200, "<html>"), Outcome::Unknown);
-        assert_eq!(read(404, "{}"), Outcome::Gone);
-        assert_eq!(read(413, "{}"), Outcome::Rejected);
-        assert_eq!(read(400, "{}"), Outcome::Rejected);
-        assert_eq!(read(429, "{}"), Outcome::NotTaken);
-        assert_eq!(read(401, "{}"), Outcome::NotTaken);
-        for status in [302, 500, 502, 503, 504] {
-            assert_eq!(read(status, ""), Outcome::Unknown, "{status}");
-        }
-    }
 
     #[test]
     fn routes_keep_the_prefix_of_the_base_url() {
