@@ -44,7 +44,7 @@ impl Log {
         if all {
             page.live_from = Some(head);
             for subscription in reading.topics {
-                self.catch_up(subscription.topic, reading.since, head);
+                self.catch_up(listener, subscription, reading.since, head);
             }
         }
         reading.topics.iter().for_each(|subscription| self.list_handed(subscription.topic));
@@ -62,13 +62,14 @@ impl Log {
         waiting.map_or(self.committed, |at| self.committed.min(at - 1))
     }
 
-    fn catch_up(&mut self, topic: TopicId, since: Seq, head: Seq) {
+    fn catch_up(&mut self, listener: Listener, subscription: &Subscription, since: Seq, head: Seq) {
         let committed = self.committed;
-        let Some(topic) = self.topics.get_mut(topic) else { return };
+        let leaves_at = self.changing.leaves_at(listener, subscription.topic);
+        let Some(topic) = self.topics.get_mut(subscription.topic) else { return };
         topic.listeners.catch_up(since);
         if head < committed && topic.listeners.sent_away(since).is_none() {
-            // What lies above the head is in the inbox.
-            topic.hand_newest();
+            // What lies above the head is in the inbox, up to where the stream leaves.
+            topic.hand_between(head.max(subscription.after), leaves_at.unwrap_or(Seq::MAX));
         }
     }
 

@@ -110,9 +110,13 @@ impl Topic {
         self.inherited
     }
 
-    /// Its newest event is on its way to a stream.
-    pub(super) fn hand_newest(&mut self) {
-        self.hand(self.newest);
+    /// Its events between two numbers, neither included, are on their way to a stream.
+    pub(super) fn hand_between(&mut self, begin: Seq, end: Seq) {
+        let newest = || self.ring.number_at(self.ring.place_after(end - 1).checked_sub(1)?);
+        let through = if self.newest < end { Some(self.newest) } else { newest() };
+        if let Some(through) = through.filter(|through| *through > begin) {
+            self.hand(through);
+        }
     }
 
     pub(super) fn handed_through(&self) -> Seq {

@@ -124,6 +124,18 @@ fn what_is_published_when_a_live_stream_is_about_to_leave_is_undelivered() {
 }
 
 #[test]
+fn a_stream_that_catches_up_below_a_change_is_handed_what_is_for_it_and_no_more() {
+    let mut desk = Desk::new();
+    desk.publish("a", "before it listens");
+    let mut stream = desk.listen(&[from("a", From::Now)], None);
+    let heard = Heard { since: stream.start.since, topics: vec![stream.start.topics[0].topic] };
+    desk.log.change(stream.listener, &[], &[name("a")], &heard, desk.now).expect("changed");
+    desk.publish("a", "after it leaves");
+    desk.read(&mut stream);
+    assert_eq!(begin(&mut desk, From::Undelivered, None).1, ["before it listens", "after it leaves"]);
+}
+
+#[test]
 fn what_only_a_replaying_stream_could_have_got_is_undelivered() {
     let mut desk = Desk::new();
     let stream = desk.listen(&[from("a", From::Now)], None);
