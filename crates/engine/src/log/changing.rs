@@ -17,17 +17,16 @@ pub(super) struct Changing {
     /// Removals that are on their way, by what the stream has had the topic since; for each it will say
     /// that it has left.
     leaving: HashMap<(Listener, TopicId), VecDeque<Seq>>,
-    /// What streams had, without what they have left since, of changes that are still to be made.
+    /// What streams have, as far as they have got, of which a change is still to be made.
     asked: HashMap<Listener, Vec<(u64, Heard)>>,
     /// Counts the changes that were asked for.
     asks: u64,
 }
 
-/// A change that is still to be made: what the stream had when it was asked for, and which it is.
-#[derive(Clone, Debug)]
+/// A change of a stream's topics that is still to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
     listener: Listener,
-    since: Seq,
     ask: u64,
 }
 
@@ -36,6 +35,16 @@ struct Waiting {
     at: Seq,
     add: Vec<TopicId>,
     remove: Vec<TopicId>,
+}
+
+impl Heard {
+    fn get_to(&mut self, change: &Waiting) {
+        if self.since < change.at {
+            self.since = change.at;
+            self.topics.retain(|topic| !change.remove.contains(topic));
+            self.topics.extend(&change.add);
+        }
+    }
 }
 
 impl Changing {
@@ -49,11 +58,19 @@ impl Changing {
         self.waiting.get(&listener)?.front().map(|waiting| waiting.at)
     }
 
+    /// Tells at which change a stream is to leave a topic.
+    pub(super) fn leaves_at(&self, listener: Listener, topic: TopicId) -> Option<Seq> {
+        let mut waiting = self.waiting.get(&listener)?.iter();
+        waiting.find(|waiting| waiting.remove.contains(&topic)).map(|waiting| waiting.at)
+    }
+
     /// Forgets what the stream has applied, or will never apply.
     pub(super) fn applied(&mut self, listener: Listener, since: Seq) {
         let Some(waiting) = self.waiting.get_mut(&listener) else { return };
-        while waiting.front().is_some_and(|waiting| waiting.at <= since) {
-            waiting.pop_front();
+        while let Some(applied) = waiting.pop_front_if(|waiting| waiting.at <= since) {
+            for (_, heard) in self.asked.get_mut(&listener).into_iter().flatten() {
+                heard.get_to(&applied);
+            }
         }
         if waiting.is_empty() {
             self.waiting.remove(&listener);
@@ -75,42 +92,29 @@ impl Changing {
         self.leaving.entry((listener, topic)).or_default().push_back(since);
     }
 
-    /// Keeps what a stream has until its change is made; what it leaves meanwhile goes off.
+    /// Keeps what a stream has until its change is made, and up to date.
     pub(super) fn ask(&mut self, listener: Listener, heard: Heard) -> Asked {
         self.asks += 1;
-        let asked = Asked { listener, since: heard.since, ask: self.asks };
-        if !heard.topics.is_empty() {
-            self.asked.entry(listener).or_default().push((self.asks, heard));
-        }
-        asked
+        self.asked.entry(listener).or_default().push((self.asks, heard));
+        Asked { listener, ask: self.asks }
     }
 
-    /// Gives what a stream still has of what it had.
-    pub(super) fn recall(&mut self, asked: &Asked) -> Heard {
-        let nothing = Heard { since: asked.since, topics: Vec::new() };
-        let Entry::Occupied(mut all) = self.asked.entry(asked.listener) else { return nothing };
+    /// Gives what a stream has.
+    pub(super) fn recall(&mut self, asked: Asked) -> Heard {
+        let Entry::Occupied(mut all) = self.asked.entry(asked.listener) else { return Heard::default() };
         let place = all.get().iter().position(|(ask, _)| *ask == asked.ask);
         let heard = place.map(|place| all.get_mut().remove(place).1);
         if all.get().is_empty() {
             all.remove();
         }
-        heard.unwrap_or(nothing)
-    }
-
-    fn forget_asked(&mut self, listener: Listener, topic: TopicId) {
-        let Entry::Occupied(mut all) = self.asked.entry(listener) else { return };
-        all.get_mut().retain_mut(|(_, heard)| {
-            heard.topics.retain(|other| *other != topic);
-            !heard.topics.is_empty()
-        });
-        if all.get().is_empty() {
-            all.remove();
-        }
+        heard.unwrap_or_default()
     }
 
     /// A stream has left a topic; tells whether its removal was on the way.
     pub(super) fn has_left(&mut self, listener: Listener, topic: TopicId, since: Seq) -> bool {
-        self.forget_asked(listener, topic);
+        for (_, heard) in self.asked.get_mut(&listener).into_iter().flatten() {
+            heard.topics.retain(|other| *other != topic);
+        }
         let Entry::Occupied(mut leaving) = self.leaving.entry((listener, topic)) else { return false };
         // Else this is an earlier subscription, that ended by itself.
         let removed = leaving.get_mut().pop_front_if(|had_since| *had_since <= since).is_some();

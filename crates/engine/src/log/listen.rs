@@ -135,13 +135,14 @@ impl Log {
     }
 
     /// Keeps what a stream has of the topics in question, for a driver that makes the
-    /// [`change`](Log::change) later: the stream may end before.
+    /// [`change`](Log::change) later: the stream may end before, or get to another change.
+    /// [`recall`](Log::recall) must follow, also when nothing comes of it.
     pub fn hear(&mut self, listener: Listener, heard: Heard) -> Asked {
         self.changing.ask(listener, heard)
     }
 
-    /// Gives what a stream still has of them, when its change is made.
-    pub fn recall(&mut self, asked: &Asked) -> Heard {
+    /// Gives what a stream has of them, when its change is made or given up.
+    pub fn recall(&mut self, asked: Asked) -> Heard {
         self.changing.recall(asked)
     }
 

@@ -170,10 +170,15 @@ impl Worker {
             let (listener, heard) = self.changeable(token, &change)?;
             let asked = log.with(|log, _| log.hear(listener, heard));
             let command = move |log: &mut Log, now| {
-                let heard = log.recall(&asked);
+                let heard = log.recall(asked);
                 log.change(listener, &change.add, &change.remove, &heard, now)
             };
-            log.execute(command).await
+            let changed = log.execute(command).await;
+            if changed.is_err() {
+                // It may not have been made.
+                log.with(|log, _| log.recall(asked));
+            }
+            changed
         };
         changed.map_err(Unchanged::Unavailable)?.map_err(Unchanged::Refused)
     }
