@@ -1,8 +1,8 @@
 //! Which way an identifier's events go: to tokens, or to topics.
 //!
 //! The gateway says what it can, in each callback and when it is asked. What begins while it has
-//! topics, or before it was heard, goes to the [`publisher`](super::publisher); everything else to
-//! the [`registry`](super::registry). When the gateway turns out to have no topics, the publisher
+//! topics, or before it was heard, goes to the [`publisher`]; everything else to
+//! the [`registry`]. When the gateway turns out to have no topics, the publisher
 //! gives all it has to the registry. What began with tokens stays with them to its end.
 
 use sse_gateway_protocol::Token;
