@@ -17,7 +17,7 @@ use sse_gateway_protocol::callback::{Callback, CloseReason, StoredRequest};
 use sse_gateway_protocol::{Token, features};
 
 use self::route::{Route, Routes};
-use crate::connections::{ConnectError, ConnectionManager, Features};
+use crate::connections::{ConnectError, ConnectionManager, Features, Seats};
 use crate::services::{Admission, Service};
 use crate::{Identifier, Secret, StartError};
 
@@ -99,11 +99,12 @@ impl Callbacks {
             Route::Nowhere => return CallbackAnswer::no_service(),
             Route::BadId(parameter, error) => return CallbackAnswer::bad_id(parameter, error),
         };
-        let if_missing = match service.on_connect(&identifier, client).await {
-            Admission::Accept(if_missing) => if_missing,
+        let (seats, if_missing) = match service.on_connect(&identifier, client).await {
+            Admission::Accept(if_missing) => (Seats::One, if_missing),
+            Admission::Share(if_missing) => (Seats::Many, if_missing),
             Admission::Refuse { status, message } => return CallbackAnswer::refused(status, &message),
         };
-        match self.connections.connect(&identifier, token, features, if_missing) {
+        match self.connections.connect(&identifier, token, features, seats, if_missing) {
             Ok(wish) => CallbackAnswer::connected(wish),
             Err(error @ ConnectError::Over) => CallbackAnswer::error(410, "STREAM_OVER", &error.to_string()),
             Err(error @ ConnectError::Elsewhere) => {
@@ -111,6 +112,9 @@ impl Callbacks {
             }
             Err(error @ ConnectError::Full) => {
                 CallbackAnswer::error(503, "CONNECTIONS_FULL", &error.to_string())
+            }
+            Err(error @ ConnectError::NeedsTopics) => {
+                CallbackAnswer::error(501, "TOPICS_NEEDED", &error.to_string())
             }
         }
     }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use hyper::body::Body;
 use sse_gateway_protocol::Token;
 use sse_gateway_protocol::callback::{CloseReason, TopicWish};
 use tokio::sync::oneshot;
@@ -11,8 +13,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::driver::{Shared, State};
 use super::memory::Receipt;
 use super::registry::{ConnectError, Enqueued};
-use super::ways::Features;
-use super::{ConnectionSettings, Delivery, IfMissing, Message, PublishError, Time};
+use super::ways::{Features, Seats};
+use super::{ConnectionSettings, Delivery, IfMissing, Message, PipeError, PublishError, Time};
 use crate::metrics::Metrics;
 use crate::{GatewaySettings, Identifier, StartError};
 
@@ -67,6 +69,47 @@ impl ConnectionManager {
         self.decide(|state, now| state.ways.finish(identifier, last, reason, now))
     }
 
+    /// Makes the topic of an identifier that is to be [piped](Self::pipe) to, so that clients may listen
+    /// before there is anything to hear.
+    ///
+    /// # Errors
+    /// A [`PipeError`].
+    pub async fn open_pipe(&self, identifier: &Identifier) -> Result<(), PipeError> {
+        if self.0.state().ways.has_tokens_only() {
+            return Err(PipeError::NoTopics);
+        }
+        self.0.gateway.open_pipe(identifier).await
+    }
+
+    /// Publishes each event of an event stream as it comes, such as a language model's answer, and
+    /// completes the topic at its end; gives how many events it had. The gateway takes no more than it
+    /// publishes, so a producer that is faster waits.
+    ///
+    /// Needs topics. Nothing is retained here and nothing repeated: of a stream that breaks off, what
+    /// had arrived stays, and [`complete`](Self::complete) ends it.
+    ///
+    /// # Errors
+    /// A [`PipeError`]; the topic is not complete then.
+    pub async fn pipe<B>(&self, identifier: &Identifier, events: B, reason: &str) -> Result<u64, PipeError>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        if self.0.state().ways.has_tokens_only() {
+            return Err(PipeError::NoTopics);
+        }
+        self.0.gateway.pipe(identifier, events, reason).await
+    }
+
+    /// Publishes the last event of an identifier that has no log, and the end behind it; they are
+    /// retained here until the gateway has them, at most 10 minutes.
+    ///
+    /// # Errors
+    /// A [`PublishError`]; [`PublishError::Ended`] also without topics.
+    pub fn complete(&self, identifier: &Identifier, last: Message, reason: &str) -> Result<(), PublishError> {
+        self.decide(|state, now| state.ways.complete(identifier, last, reason, now))
+    }
+
     /// Forgets an identifier and what it retains; a stream that is still on it is closed.
     pub fn forget(&self, identifier: &Identifier) {
         self.decide(|state, now| state.ways.forget(identifier, now));
@@ -96,10 +139,11 @@ impl ConnectionManager {
         identifier: &Identifier,
         token: Token,
         features: Features,
+        seats: Seats,
         if_missing: IfMissing,
     ) -> Result<Option<TopicWish>, ConnectError> {
-        let connected =
-            self.decide(|state, now| state.ways.connect(identifier, token, features, if_missing, now))?;
+        let connected = self
+            .decide(|state, now| state.ways.connect(identifier, token, features, seats, if_missing, now))?;
         let (service, replaces) = (identifier.service(), connected.replaces);
         self.0.metrics.count_connection(service, if replaces { "replace" } else { "connect" });
         let topics = connected.wish.is_some();

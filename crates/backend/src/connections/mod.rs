@@ -22,11 +22,12 @@ use std::time::Duration;
 
 use crate::Event;
 
+pub use gateway::PipeError;
 pub use manager::ConnectionManager;
 pub use message::{Delivery, IfMissing, Message, PublishError};
 pub(crate) use registry::ConnectError;
 pub use settings::ConnectionSettings;
-pub(crate) use ways::Features;
+pub(crate) use ways::{Features, Seats};
 
 /// Time as the rules see it: since the manager's start; never read from a clock in there.
 pub(crate) type Time = Duration;

@@ -40,6 +40,15 @@ pub(crate) struct Features {
     pub(crate) topics: bool,
 }
 
+/// How many streams listen to an identifier at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seats {
+    /// One: a newcomer takes another's place.
+    One,
+    /// Any number, which only topics make possible.
+    Many,
+}
+
 /// How a client is connected.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Connected {
@@ -133,6 +142,25 @@ impl Ways {
         }
     }
 
+    /// Publishes the last event and the end of an identifier that has no log here.
+    pub(super) fn complete(
+        &mut self,
+        identifier: &Identifier,
+        last: Message,
+        reason: &str,
+        now: Time,
+    ) -> Result<(), PublishError> {
+        match self.by_token(identifier) {
+            true => Err(PublishError::Ended),
+            false => self.publisher.complete(identifier, last, reason, now),
+        }
+    }
+
+    /// Tells whether topics are out of the question.
+    pub(super) fn has_tokens_only(&self) -> bool {
+        self.gateway == Known::TokensOnly
+    }
+
     pub(super) fn forget(&mut self, identifier: &Identifier, now: Time) {
         match self.by_token(identifier) {
             true => self.registry.forget(identifier, now),
@@ -145,15 +173,19 @@ impl Ways {
         identifier: &Identifier,
         token: Token,
         features: Features,
+        seats: Seats,
         if_missing: IfMissing,
         now: Time,
     ) -> Result<Connected, ConnectError> {
         self.heard(features.topics, now);
         if self.by_token(identifier) {
+            if seats == Seats::Many {
+                return Err(ConnectError::NeedsTopics);
+            }
             let replaces = self.registry.connect(identifier, token, features.events, if_missing, now)?;
             return Ok(Connected { wish: None, replaces });
         }
-        let (wish, replaces) = self.publisher.connect(identifier, if_missing, now);
+        let (wish, replaces) = self.publisher.connect(identifier, seats, if_missing, now);
         Ok(Connected { wish: Some(wish), replaces })
     }
 
@@ -244,7 +276,7 @@ mod tests {
     }
 
     fn connect(ways: &mut Ways, n: u8, features: Features) -> Option<TopicWish> {
-        let connected = ways.connect(&task(), token(n), features, IfMissing::Create, NOW);
+        let connected = ways.connect(&task(), token(n), features, Seats::One, IfMissing::Create, NOW);
         connected.expect("connects").wish
     }
 
@@ -302,7 +334,8 @@ mod tests {
         assert_eq!(left, Some(task()));
         assert_eq!(ways.connected_services().count(), 0);
         let other = Identifier::parse("task", "2").expect("a valid id");
-        let connected = ways.connect(&other, token(2), OURS, IfMissing::Create, NOW).expect("connects");
+        let connected =
+            ways.connect(&other, token(2), OURS, Seats::One, IfMissing::Create, NOW).expect("connects");
         assert!(connected.wish.is_some(), "what begins now does not");
     }
 
@@ -312,6 +345,16 @@ mod tests {
         begin(&mut ways);
         assert_eq!(connect(&mut ways, 1, OURS), None);
         assert_eq!(sent(&mut ways), ["1"]);
+    }
+
+    #[test]
+    fn several_streams_of_one_identifier_need_topics() {
+        for (features, expected) in [(OURS, Ok(false)), (ORIGINAL, Err(ConnectError::NeedsTopics))] {
+            let mut ways = ways();
+            let connected = ways.connect(&task(), token(1), features, Seats::Many, IfMissing::Create, NOW);
+            let exclusive = connected.map(|connected| connected.wish.is_some_and(|wish| wish.exclusive));
+            assert_eq!(exclusive, expected, "{features:?}");
+        }
     }
 
     #[test]

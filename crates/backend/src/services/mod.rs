@@ -35,8 +35,12 @@ pub trait Service: Send + Sync + 'static {
 /// A service's word on a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// The client is connected to the identifier and gets what is retained for it.
+    /// The client is connected to the identifier and gets what is retained for it; whoever was
+    /// connected to it is replaced.
     Accept(IfMissing),
+    /// The same beside others: any number of streams listens. Needs a gateway with topics; by tokens
+    /// the client gets 501.
+    Share(IfMissing),
     /// The client gets this status through the gateway; 401 and 403 are passed on as they are.
     Refuse {
         /// An HTTP status from 400 to 599.

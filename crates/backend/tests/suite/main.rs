@@ -32,6 +32,7 @@ macro_rules! on_both_gateways {
 }
 
 mod load;
+mod pipes;
 mod relay;
 mod stage;
 mod tasks;

@@ -1,13 +1,15 @@
 //! One backend behind axum, one gateway, and the wire between them.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use sse_gateway_backend::connections::Delivery;
+use sse_gateway_backend::connections::{Delivery, IfMissing};
 use sse_gateway_backend::services::tasks::{Progress, Task, TaskError, TaskId, TaskSettings};
 use sse_gateway_backend::services::versions::Version;
-use sse_gateway_backend::{Backend, Secret, Settings};
+use sse_gateway_backend::services::{Admission, Service};
+use sse_gateway_backend::{Backend, Identifier, Secret, Settings, StoredRequest};
 use sse_gateway_testkit::original::Original;
 use sse_gateway_testkit::{Client, Delivered, End, Endpoint, Gateway, eventually};
 use tokio::net::TcpListener;
@@ -108,7 +110,7 @@ impl Stage {
         settings.callback.production = true;
         settings.tasks = TaskSettings { running_max: 200, ..settings.tasks };
         adjust(&mut settings);
-        let backend = Backend::start(settings.clone()).expect("starts");
+        let backend = Backend::start_with(settings.clone(), |_| vec![Arc::new(Talks)]).expect("starts");
         let app = backend.callback_router();
         let server = tokio::spawn(async move { axum::serve(listener, app).await.expect("serves") });
         Self { backend, gateway, relay, callback_url, settings, server }
@@ -230,6 +232,28 @@ pub(crate) async fn open_again(stage: &Stage, target: &str, last_id: &str) -> Cl
     client.ask_again(target, last_id).await;
     assert_eq!(client.head().await.status(), 200);
     client
+}
+
+/// What is piped in, for everybody who listens, at `/api/talks?talk_id=`.
+struct Talks;
+
+#[async_trait::async_trait]
+impl Service for Talks {
+    fn name(&self) -> &'static str {
+        "talk"
+    }
+
+    fn path(&self) -> &'static str {
+        "/api/talks"
+    }
+
+    fn parameter(&self) -> &'static str {
+        "talk_id"
+    }
+
+    async fn on_connect(&self, _: &Identifier, _: &StoredRequest) -> Admission {
+        Admission::Share(IfMissing::Tell { events: Vec::new(), reason: "talk_not_found" })
+    }
 }
 
 /// Lets a task go on step by step: `wait(n)` returns once `advance(n)` or more was called.

@@ -1,13 +1,16 @@
 //! The pooled HTTP client of the gateway's internal routes.
 //!
-//! [`send`] reads answers of the token way, [`publish`] those about topics.
+//! [`send`] reads answers of the token way, [`publish`] those about topics; [`pipe`] is a publish as
+//! long as a stream.
 
+mod pipe;
 mod publish;
 mod send;
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request as HttpRequest, StatusCode, Uri};
@@ -18,6 +21,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use sse_gateway_protocol::features;
 
 use crate::{GatewaySettings, StartError};
+
+pub use self::pipe::PipeError;
 
 /// Talks to one gateway over kept-alive connections.
 pub(super) struct Gateway {
@@ -31,9 +36,12 @@ pub(super) struct Gateway {
 }
 
 enum Pool {
-    Plain(Client<HttpConnector, Full<Bytes>>),
-    Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
+    Plain(Client<HttpConnector, RequestBody>),
+    Tls(Client<HttpsConnector<HttpConnector>, RequestBody>),
 }
+
+type RequestBody = UnsyncBoxBody<Bytes, BoxError>;
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Gateway {
     pub(super) fn new(settings: &GatewaySettings) -> Result<Self, StartError> {
@@ -80,8 +88,13 @@ impl Gateway {
         (answer.status == StatusCode::OK).then_some(answer.has_topics)
     }
 
-    fn request(&self, method: Method, uri: &Uri, body: Bytes) -> HttpRequest<Full<Bytes>> {
-        let mut request = HttpRequest::new(Full::new(body));
+    fn request(&self, method: Method, uri: &Uri, body: Bytes) -> HttpRequest<RequestBody> {
+        let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
+        self.request_with(method, uri, body)
+    }
+
+    fn request_with(&self, method: Method, uri: &Uri, body: RequestBody) -> HttpRequest<RequestBody> {
+        let mut request = HttpRequest::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = uri.clone();
         let headers = request.headers_mut();
@@ -93,12 +106,12 @@ impl Gateway {
     }
 
     /// Makes one request; never longer than the send timeout.
-    async fn answer(&self, request: HttpRequest<Full<Bytes>>) -> Result<Answer, Failure> {
+    async fn answer(&self, request: HttpRequest<RequestBody>) -> Result<Answer, Failure> {
         let answer = tokio::time::timeout(self.timeout, self.exchange(request)).await;
         answer.unwrap_or(Err(Failure::Broken))
     }
 
-    async fn exchange(&self, request: HttpRequest<Full<Bytes>>) -> Result<Answer, Failure> {
+    async fn exchange(&self, request: HttpRequest<RequestBody>) -> Result<Answer, Failure> {
         let response: ResponseFuture = match &self.pool {
             Pool::Plain(client) => client.request(request),
             Pool::Tls(client) => client.request(request),

@@ -106,7 +106,7 @@ fn is_missing(answer: &Answer) -> bool {
         && code(&answer.body).is_some_and(|code| code == Code::TopicNotFound.as_str())
 }
 
-fn code(body: &[u8]) -> Option<String> {
+pub(super) fn code(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Refused {
         error: Reason,

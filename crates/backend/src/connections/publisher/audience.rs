@@ -43,7 +43,7 @@ impl Audience {
     /// A client was let in; its stream opens in a moment. Gives whether another one was there.
     pub(super) fn came(&mut self, identifier: &Identifier, now: Time) -> bool {
         let was_there = self.seats.get(identifier).is_some_and(|seat| seat.receivers > 0);
-        self.change(identifier, now + OPENING, |seat| seat.receivers = 1);
+        self.change(identifier, now + OPENING, |seat| seat.receivers = seat.receivers.max(1));
         was_there
     }
 

@@ -28,6 +28,7 @@ use self::link::Link;
 use self::queue::{Queue, Stage, Topic};
 use super::memory::{Content, Memory, Receipt, Retention};
 use super::message::{IfMissing, Message, PublishError};
+use super::ways::Seats;
 use super::{ConnectionSettings, Time};
 use crate::Identifier;
 
@@ -133,6 +134,19 @@ impl Publisher {
         .ok_or(PublishError::Ended)?
     }
 
+    /// Adds the last event and the end to an identifier that has no log: one publish, which is retained
+    /// until the gateway has it.
+    pub(crate) fn complete(
+        &mut self,
+        identifier: &Identifier,
+        last: Message,
+        reason: &str,
+        now: Time,
+    ) -> Result<(), PublishError> {
+        self.begin(identifier, Retention::Queue)?;
+        self.finish(identifier, last, reason, now)
+    }
+
     /// Forgets an identifier and what it retains, and deletes its topic.
     pub(crate) fn forget(&mut self, identifier: &Identifier, now: Time) {
         self.on_queue(identifier, now, |queue, ledger| queue.forget(ledger));
@@ -143,22 +157,24 @@ impl Publisher {
     pub(crate) fn connect(
         &mut self,
         identifier: &Identifier,
+        seats: Seats,
         if_missing: IfMissing,
         now: Time,
     ) -> (TopicWish, bool) {
         let goes_on = self.queues.get(identifier).is_some_and(Queue::goes_on);
         let (from, if_missing) = match if_missing {
-            IfMissing::Create if goes_on => (From::Start, None),
-            IfMissing::Create => (From::Undelivered, None),
             // Its topic may be on its way.
-            IfMissing::Tell { .. } if goes_on => (From::Start, None),
+            _ if goes_on => (From::Start, None),
+            IfMissing::Create if seats == Seats::Many => (From::Start, None),
+            IfMissing::Create => (From::Undelivered, None),
             IfMissing::Tell { events, reason } => {
                 (From::Start, Some(callback::IfMissing { events, reason: reason.to_owned() }))
             }
         };
         let name = topic_name(identifier);
-        let replaces = self.ledger.audience.came(identifier, now);
-        (TopicWish { name, from, exclusive: true, if_missing }, replaces)
+        let exclusive = seats == Seats::One;
+        let was_there = self.ledger.audience.came(identifier, now);
+        (TopicWish { name, from, exclusive, if_missing }, exclusive && was_there)
     }
 
     /// A client of the identifier has left.

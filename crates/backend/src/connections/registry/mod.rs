@@ -61,6 +61,9 @@ pub(crate) enum ConnectError {
     /// A bound of ours is reached.
     #[error("too many connections")]
     Full,
+    /// Several streams are to listen, and tokens serve one.
+    #[error("this needs a gateway with topics")]
+    NeedsTopics,
 }
 
 impl Registry {

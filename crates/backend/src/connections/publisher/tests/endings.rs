@@ -122,3 +122,15 @@ fn what_was_never_published_is_forgotten_without_a_word() {
     assert_eq!(world.poll(), Some(Effect::Ask), "what was asked before");
     assert_eq!(world.poll(), None);
 }
+
+#[test]
+fn an_identifier_without_a_log_is_completed_once_the_gateway_has_it_and_nothing_stays() {
+    let mut world = World::queue();
+    let last = Message::kept(Event::unnamed("cut off"));
+    world.publisher.complete(&world.identifier, last, "failed", world.now).expect("the queue takes it");
+    assert_eq!(texts(&world.sent()), ["cut off", "[failed]"]);
+    world.answer(Outcome::NotConnected);
+    world.run();
+    assert_eq!(world.published(), ["cut off", "[failed]"]);
+    assert_eq!((world.publisher.queues.len(), world.publisher.retained_bytes), (0, 0));
+}

@@ -256,7 +256,7 @@ fn who_asks_for_what_is_not_known_here_is_told_if_no_other_process_knows_it_eith
     let mut world = World::log();
     let tell = || IfMissing::Tell { events: vec![Event::unnamed("not found")], reason: "missing" };
     let mut wish = |identifier: &Identifier, if_missing| {
-        let (wish, _) = world.publisher.connect(identifier, if_missing, world.now);
+        let (wish, _) = world.publisher.connect(identifier, Seats::One, if_missing, world.now);
         assert!(wish.exclusive);
         (wish.from, wish.if_missing.map(|missing| missing.reason))
     };
@@ -268,7 +268,7 @@ fn who_asks_for_what_is_not_known_here_is_told_if_no_other_process_knows_it_eith
     assert_eq!(wish(&version, IfMissing::Create), (From::Undelivered, None));
     world.finish("result");
     world.run();
-    let (wish, _) = world.publisher.connect(&own, tell(), world.now);
+    let (wish, _) = world.publisher.connect(&own, Seats::One, tell(), world.now);
     assert!(wish.if_missing.is_some(), "nothing more comes, so that an empty topic would be silent for ever");
 }
 
@@ -278,10 +278,10 @@ fn the_gauge_follows_answers_connects_and_looks() {
     let identifier = world.identifier.clone();
     let connected = |world: &World| world.publisher.connected_services().count();
     world.publisher.offered(world.now);
-    let (_, replaces) = world.publisher.connect(&identifier, IfMissing::Create, world.now);
+    let (_, replaces) = world.publisher.connect(&identifier, Seats::One, IfMissing::Create, world.now);
     assert!(!replaces);
     assert_eq!(connected(&world), 1);
-    assert!(world.publisher.connect(&identifier, IfMissing::Create, world.now).1);
+    assert!(world.publisher.connect(&identifier, Seats::One, IfMissing::Create, world.now).1);
     // The first one leaves, the second is there.
     world.gateway.receivers = 1;
     world.publisher.left(&identifier, world.now);
@@ -293,7 +293,7 @@ fn the_gauge_follows_answers_connects_and_looks() {
     assert_eq!(connected(&world), 0);
     assert_eq!(world.publisher.next_deadline(), None, "nothing is left behind");
 
-    world.publisher.connect(&identifier, IfMissing::Create, world.now);
+    world.publisher.connect(&identifier, Seats::One, IfMissing::Create, world.now);
     world.gateway.receivers = 1;
     world.run_for(Duration::from_secs(59));
     // Its disconnect goes to another process.
@@ -307,7 +307,7 @@ fn a_late_answer_does_not_keep_somebody_in_the_gauge_who_has_left() {
     let mut world = World::log();
     let identifier = world.identifier.clone();
     world.run();
-    world.publisher.connect(&identifier, IfMissing::Create, world.now);
+    world.publisher.connect(&identifier, Seats::One, IfMissing::Create, world.now);
     world.append("1");
     let publication = world.sent();
     // The client leaves between the publish and its answer.
@@ -326,10 +326,10 @@ fn a_look_that_was_asked_before_a_connect_does_not_count() {
     let mut world = World::queue();
     let identifier = world.identifier.clone();
     world.publisher.offered(world.now);
-    world.publisher.connect(&identifier, IfMissing::Create, world.now);
+    world.publisher.connect(&identifier, Seats::One, IfMissing::Create, world.now);
     world.publisher.left(&identifier, world.now);
     let look = world.poll().expect("a look");
-    world.publisher.connect(&identifier, IfMissing::Create, world.now);
+    world.publisher.connect(&identifier, Seats::One, IfMissing::Create, world.now);
     world.carry_out(look);
     assert_eq!(world.publisher.connected_services().count(), 1);
     world.gateway.receivers = 1;
