@@ -126,7 +126,7 @@ impl Log {
 
     /// Takes staged publishes and deletions back, newest first; all else takes effect.
     pub fn fail(&mut self, now: Time) {
-        let mut offers = Vec::new();
+        let (mut offers, mut deleted) = (Vec::new(), Vec::new());
         for staged in std::mem::take(&mut self.staged).into_iter().rev() {
             match staged {
                 Staged::Offer(shard, offer) => offers.push((shard, offer)),
@@ -136,11 +136,13 @@ impl Log {
                     if !self.topics.name_again(entry.topic) {
                         let offer = Offer::Published(Arc::clone(&entry));
                         offers.extend(shards.into_iter().map(|shard| (shard, offer.clone())));
-                        self.delete_topic(&entry, now);
+                        deleted.push(entry);
                     }
                 }
             }
         }
+        // Its own end is taken back by now, if it had one that was staged.
+        deleted.iter().for_each(|entry| self.delete_topic(entry, now));
         self.offers.extend(offers.into_iter().rev());
         self.committed = self.next - 1;
         self.tick(now);

@@ -92,6 +92,19 @@ fn an_event_counts_as_handed_when_its_listener_catches_up_before_it_takes_effect
 }
 
 #[test]
+fn a_failed_deletion_of_a_topic_whose_name_is_taken_again_ends_it_for_those_who_replay_it() {
+    let mut desk = Desk::new();
+    desk.publish("a", "1");
+    let mut stream = desk.listen(&[from("a", From::Start)], None);
+    desk.log.publish(&completing("a", &["lost"]), desk.now).expect("staged");
+    desk.log.delete("a").expect("staged");
+    let listener = desk.listener();
+    desk.log.listen(&[from("a", From::Now)], None, listener, desk.now).expect("a topic of that name");
+    desk.log.fail(desk.now);
+    assert_eq!(desk.read(&mut stream), ["1", "end:deleted"]);
+}
+
+#[test]
 fn a_failed_event_does_not_count_as_handed() {
     let mut desk = Desk::new();
     let mut stream = desk.listen(&[from("a", From::Now)], None);
