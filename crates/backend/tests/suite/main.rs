@@ -33,7 +33,6 @@ macro_rules! on_both_gateways {
 
 mod load;
 mod pipes;
-mod relay;
 mod stage;
 mod tasks;
 mod topics;

@@ -11,13 +11,11 @@ use sse_gateway_backend::services::versions::Version;
 use sse_gateway_backend::services::{Admission, Service};
 use sse_gateway_backend::{Backend, Identifier, Secret, Settings, StoredRequest};
 use sse_gateway_testkit::original::Original;
-use sse_gateway_testkit::{Client, Delivered, End, Endpoint, Gateway, eventually};
+use sse_gateway_testkit::{Client, Delivered, End, Endpoint, Gateway, Relay, eventually};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-use crate::relay::Relay;
 
 pub(crate) struct Stage {
     pub(crate) backend: Backend,

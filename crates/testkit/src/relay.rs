@@ -1,15 +1,16 @@
-//! The wire between the backend and the gateway, with faults on demand.
+//! A wire with faults on demand, between a client or a backend and a gateway.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use sse_gateway_testkit::{eventually, free_port};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-/// Passes bytes on, unless told otherwise.
-pub(crate) struct Relay {
+use crate::{eventually, free_port};
+
+/// Passes bytes on to an address, unless told otherwise. Dropping it cuts every connection.
+pub struct Relay {
     address: SocketAddr,
     upstream: SocketAddr,
     /// Requests pass, answers do not: their outcome is unknown.
@@ -23,7 +24,12 @@ struct Running {
 }
 
 impl Relay {
-    pub(crate) fn start(upstream: SocketAddr) -> Self {
+    /// Listens on a free loopback port.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn start(upstream: SocketAddr) -> Self {
         // Outside the ephemeral range, so that nobody else gets the port while the relay is down.
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let mut relay = Self { address, upstream, mute: watch::Sender::new(false), running: None };
@@ -31,23 +37,32 @@ impl Relay {
         relay
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// Gives where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(crate) fn set_mute(&self, mute: bool) {
+    /// Lets requests pass, and answers not, or everything again.
+    pub fn set_mute(&self, mute: bool) {
         self.mute.send_replace(mute);
     }
 
-    /// Cuts every connection, and leads new ones to another gateway.
-    pub(crate) async fn lead_to(&mut self, upstream: SocketAddr) {
+    /// Cuts every connection, and leads new ones to another address.
+    ///
+    /// # Panics
+    /// When the port cannot be had again.
+    pub async fn lead_to(&mut self, upstream: SocketAddr) {
         self.take_down().await;
         self.upstream = upstream;
         self.bring_up();
     }
 
     /// When this returns, connecting is refused, and every connection is cut.
-    pub(crate) async fn take_down(&mut self) {
+    ///
+    /// # Panics
+    /// When the port still takes connections after the deadline.
+    pub async fn take_down(&mut self) {
         if let Some(Running { stop, acceptor }) = self.running.take() {
             stop.send(()).expect("it runs");
             acceptor.await.expect("it does not panic");
@@ -57,7 +72,11 @@ impl Relay {
         }
     }
 
-    pub(crate) fn bring_up(&mut self) {
+    /// Takes connections again.
+    ///
+    /// # Panics
+    /// When the port cannot be had again.
+    pub fn bring_up(&mut self) {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_reuseaddr(true).expect("an option");
         socket.bind(self.address).expect("a free port");
@@ -88,19 +107,19 @@ async fn accept(
     connections.shutdown().await;
 }
 
-async fn pass(backend: TcpStream, upstream: SocketAddr, mute: watch::Sender<bool>) {
-    let Ok(gateway) = TcpStream::connect(upstream).await else { return };
-    let (mut from_backend, mut to_backend) = backend.into_split();
-    let (mut from_gateway, mut to_gateway) = gateway.into_split();
+async fn pass(near: TcpStream, upstream: SocketAddr, mute: watch::Sender<bool>) {
+    let Ok(far) = TcpStream::connect(upstream).await else { return };
+    let (mut from_near, mut to_near) = near.into_split();
+    let (mut from_far, mut to_far) = far.into_split();
     let requests = async {
         // Its failure is the end of the connection.
-        let _ = tokio::io::copy(&mut from_backend, &mut to_gateway).await;
+        let _ = tokio::io::copy(&mut from_near, &mut to_far).await;
     };
     let answers = async {
         let mut buffer = [0; 4096];
-        while let Ok(read @ 1..) = from_gateway.read(&mut buffer).await {
+        while let Ok(read @ 1..) = from_far.read(&mut buffer).await {
             let muted = *mute.borrow();
-            if !muted && to_backend.write_all(&buffer[..read]).await.is_err() {
+            if !muted && to_near.write_all(&buffer[..read]).await.is_err() {
                 return;
             }
         }
