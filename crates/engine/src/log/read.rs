@@ -62,15 +62,14 @@ impl Log {
         waiting.map_or(self.committed, |at| self.committed.min(at - 1))
     }
 
+    /// A stream goes live. What lies above its head comes as offers, up to where it leaves or is sent
+    /// away: so it is handed, also what a disk does not hold yet.
     fn catch_up(&mut self, listener: Listener, subscription: &Subscription, since: Seq, head: Seq) {
-        let committed = self.committed;
         let leaves_at = self.changing.leaves_at(listener, subscription.topic);
         let Some(topic) = self.topics.get_mut(subscription.topic) else { return };
         topic.listeners.catch_up(since);
-        if head < committed && topic.listeners.sent_away(since).is_none() {
-            // What lies above the head is in the inbox, up to where the stream leaves.
-            topic.hand_between(head.max(subscription.after), leaves_at.unwrap_or(Seq::MAX));
-        }
+        let end = topic.listeners.sent_away(since).into_iter().chain(leaves_at).min();
+        topic.hand_between(head.max(subscription.after), end.unwrap_or(Seq::MAX));
     }
 
     /// Takes items from the lanes in sequence order; true when there are no more.

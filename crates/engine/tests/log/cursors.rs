@@ -4,7 +4,7 @@ use sse_gateway_protocol::callback::{From, IfMissing};
 use sse_gateway_protocol::control::GapReason;
 use sse_gateway_protocol::{Event, Position};
 
-use crate::desk::{Desk, Stream, from, name, position};
+use crate::desk::{Desk, Stream, from, name, position, publish};
 use sse_gateway_engine::log::{Heard, Listened};
 
 /// A topic `a` whose events are 1 to 3, and another with 4.
@@ -133,6 +133,17 @@ fn a_stream_that_catches_up_below_a_change_is_handed_what_is_for_it_and_no_more(
     desk.publish("a", "after it leaves");
     desk.read(&mut stream);
     assert_eq!(begin(&mut desk, From::Undelivered, None).1, ["before it listens", "after it leaves"]);
+}
+
+#[test]
+fn what_waits_for_the_disk_when_a_stream_goes_live_is_handed_to_it_also_if_it_is_sent_away_then() {
+    let mut desk = Desk::new();
+    let mut stream = desk.listen(&[from("a", From::Undelivered)], None);
+    desk.log.publish(&publish("a", &["x"]), desk.now).expect("staged");
+    desk.log.close_listeners("a", &"closed".into(), desk.now).expect("it exists");
+    desk.read(&mut stream);
+    desk.log.commit(desk.now);
+    assert!(begin(&mut desk, From::Undelivered, None).1.is_empty());
 }
 
 #[test]
