@@ -1,6 +1,7 @@
 // Puts the page together: settings from the backend, the forms, and what the panels show.
 
 import { request } from "./api.js";
+import { ChatPanel } from "./chat-panel.js";
 import { EventLog } from "./event-log.js";
 import { say } from "./form-answer.js";
 import { openCount, whenStreamsChange } from "./stream.js";
@@ -13,6 +14,7 @@ async function start() {
   const { gateway_url: gatewayUrl, testing } = await request("GET", "/page/settings.json");
   const log = new EventLog(byId("events"), byId("events-count"), byId("events-empty"));
   const tasks = new TaskList(byId("tasks"), byId("task-template"), { gatewayUrl, log, announce });
+  const chat = new ChatPanel({ gatewayUrl, log, announce });
   const version = new VersionPanel({ gatewayUrl, log, announce, testing });
 
   byId("route-backend").textContent = location.host;
@@ -36,11 +38,11 @@ async function start() {
   });
 
   tasks.restore();
-  const asked = new URLSearchParams(location.search).get("watch");
-  if (asked) {
-    tasks.watch({ id: asked, type: "task" });
-    history.replaceState(null, "", "/");
-  }
+  const asked = new URLSearchParams(location.search);
+  if (asked.has("watch")) tasks.watch({ id: asked.get("watch"), type: "task" });
+  if (asked.has("chat")) chat.watch({ id: asked.get("chat") });
+  else chat.restore();
+  if (location.search) history.replaceState(null, "", "/");
   version.connect();
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sse_gateway::Gateway;
@@ -10,7 +11,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::listen::listen;
+use crate::chats::Chats;
+use crate::listen::{Port, listen};
 use crate::page::Page;
 use crate::settings::Settings;
 use crate::{Failure, routes};
@@ -22,26 +24,30 @@ const REQUESTS_GRACE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When a part does not start.
-pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
+pub(crate) async fn run(settings: Settings, port: Port) -> Result<(), Failure> {
     // Before anything starts, so that no signal falls into the gap.
     let mut signals = Signals::listen()?;
     let page = Page { gateway: settings.public_gateway, testing: !settings.backend.callback.production };
-    let backend = Backend::start(settings.backend)?;
-    let listener = listen(settings.listen).await?;
+    let mut chats = None;
+    let backend = Backend::start_with(settings.backend, |connections| {
+        vec![Arc::new(chats.insert(Chats::new(connections.clone())).clone())]
+    })?;
+    let chats = chats.ok_or("the chats were not asked for")?;
+    let listener = listen(settings.listen, port)?;
     let gateway = match settings.gateway {
         Some(config) => Some(Gateway::start(config).await?),
         None => None,
     };
 
     let stop = CancellationToken::new();
-    let serving = axum::serve(listener, routes::router(&backend, page))
+    let serving = axum::serve(listener, routes::router(&backend, &chats, page))
         .with_graceful_shutdown(stop.clone().cancelled_owned());
     let server = tokio::spawn(serving.into_future());
     print_addresses(settings.listen, gateway.as_ref().map(Gateway::address));
 
     signals.next().await;
     tokio::select! {
-        () = shut_down(&backend, gateway, settings.shutdown) => {}
+        () = shut_down(&backend, &chats, gateway, settings.shutdown) => {}
         // Whoever asks twice does not want to wait.
         () = signals.next() => return Ok(()),
     }
@@ -52,10 +58,11 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Ends the tasks while their streams still take events, then the streams, while the backend still
-/// answers their disconnects.
-async fn shut_down(backend: &Backend, gateway: Option<Gateway>, budget: Duration) {
+/// Ends the chats and the tasks while their streams still take events, then the streams, while the
+/// backend still answers their disconnects.
+async fn shut_down(backend: &Backend, chats: &Chats, gateway: Option<Gateway>, budget: Duration) {
     tracing::info!(seconds = budget.as_secs(), "shutting down: running tasks may end within the budget");
+    chats.shut_down().await;
     let report = backend.shutdown(budget).await;
     if let Some(gateway) = gateway {
         gateway.shut_down().await;
@@ -81,18 +88,18 @@ fn shown(address: SocketAddr) -> String {
 }
 
 /// SIGTERM from whoever supervises, SIGINT from Ctrl-C.
-struct Signals {
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    fn listen() -> std::io::Result<Self> {
+    pub(crate) fn listen() -> std::io::Result<Self> {
         let terminate = signal(SignalKind::terminate())?;
         Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

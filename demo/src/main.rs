@@ -2,12 +2,14 @@
 //! runs elsewhere, the gateway between the two.
 //!
 //! `main` reads the arguments and the settings; [`app`] knows all parts. Read [`tasks`] for what a
-//! backend's author writes, [`routes`] for what the port answers, and `page/` for what a browser
+//! backend's author writes, [`chats`] for a stream that is piped in, [`routes`] for what the port answers, and `page/` for what a browser
 //! needs.
 
 mod app;
+mod chats;
 mod listen;
 mod page;
+mod processes;
 mod reply;
 mod routes;
 mod settings;
@@ -17,6 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use listen::Port;
 use settings::Settings;
 
 /// Shows SSE Gateway at work: start tasks in a page and watch their events arrive.
@@ -37,8 +40,18 @@ enum Mode {
     /// The gateway's CALLBACK_URL must be http://HOST:PORT/api/sse/callback of this backend, its
     /// CALLBACK_SECRET must equal SSE_CALLBACK_SECRET, and CORS_ALLOW_ORIGIN must name the address
     /// under which the page is opened.
+    ///
+    /// With a gateway that has topics there can be several processes: a task runs in the one where it
+    /// was started, and whichever the gateway asks lets its clients listen.
     #[command(after_help = SETTINGS)]
-    Backend,
+    Backend {
+        /// How many processes share the port.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+        processes: u16,
+        /// Be one of several processes on the port.
+        #[arg(long, hide = true, conflicts_with = "processes")]
+        share_port: bool,
+    },
 }
 
 const SETTINGS: &str = "\
@@ -65,8 +78,7 @@ that connect the two, which the demo chooses. CORS_ALLOW_ORIGIN is by default th
 localhost; set it when the page is opened under another name.";
 
 fn main() -> ExitCode {
-    let mode = Arguments::parse().mode;
-    match read_settings(mode).and_then(run) {
+    match run(Arguments::parse().mode) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sse-gateway-demo: {error}");
@@ -77,15 +89,23 @@ fn main() -> ExitCode {
 
 type Failure = Box<dyn std::error::Error>;
 
-fn read_settings(mode: Option<Mode>) -> Result<Settings, Failure> {
+fn run(mode: Option<Mode>) -> Result<(), Failure> {
     let variables = settings::environment();
-    Ok(match mode {
-        None => Settings::of_both(&variables)?,
-        Some(Mode::Backend) => Settings::of_backend(&variables)?,
-    })
-}
-
-fn run(settings: Settings) -> Result<(), Failure> {
+    let (settings, port) = match mode {
+        None => (Settings::of_both(&variables)?, Port::Own),
+        Some(Mode::Backend { processes: processes @ 2.., .. }) => {
+            // Mistakes are told once, here.
+            let settings = Settings::of_backend(&variables)?;
+            return processes::run(processes, settings.shutdown);
+        }
+        Some(Mode::Backend { share_port, .. }) => {
+            let port = if share_port { Port::Shared } else { Port::Own };
+            (Settings::of_backend(&variables)?, port)
+        }
+    };
+    if port == Port::Shared {
+        processes::end_with_parent()?;
+    }
     sse_gateway::telemetry::init_logs(&settings.log);
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(app::run(settings))
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(app::run(settings, port))
 }

@@ -21,6 +21,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("icon.svg", "image/svg+xml", include_str!("../page/icon.svg")),
     ("main.js", SCRIPT, include_str!("../page/main.js")),
     ("api.js", SCRIPT, include_str!("../page/api.js")),
+    ("chat-panel.js", SCRIPT, include_str!("../page/chat-panel.js")),
     ("event-log.js", SCRIPT, include_str!("../page/event-log.js")),
     ("form-answer.js", SCRIPT, include_str!("../page/form-answer.js")),
     ("stream.js", SCRIPT, include_str!("../page/stream.js")),

@@ -4,7 +4,7 @@
 
 mod demo_task;
 mod failing_task;
-mod params;
+pub(crate) mod params;
 
 use serde_json::Value;
 use sse_gateway_backend::services::tasks::Task;

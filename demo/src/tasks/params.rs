@@ -1,4 +1,4 @@
-//! Reads parameters of tasks.
+//! Reads parameters of tasks, and delays of all kinds.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(super) fn read<P: DeserializeOwned>(params: Option<Value>) -> Result<P, ApiE
 }
 
 /// Reads a number of seconds.
-pub(super) fn delay(seconds: f64) -> Result<Duration, ApiError> {
+pub(crate) fn delay(seconds: f64) -> Result<Duration, ApiError> {
     // Not a number is in no range.
     if (0.0..=DELAY_SECONDS_MAX).contains(&seconds) {
         Ok(Duration::from_secs_f64(seconds))

@@ -1,4 +1,4 @@
-//! Chromium with its driver, and the demo that it looks at.
+//! Chromium with its driver.
 
 use std::future::Future;
 use std::io::Write;
@@ -8,9 +8,11 @@ use fantoccini::wd::{Capabilities, WindowHandle};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
-use sse_gateway_testkit::{Process, binary, eventually, free_port};
+use sse_gateway_testkit::{Process, eventually, free_port};
 use tempfile::TempDir;
 use tokio::task::{LocalSet, spawn_local};
+
+use crate::site::Site;
 
 const FLAGS: [&str; 9] = [
     "--headless=new",
@@ -25,20 +27,18 @@ const FLAGS: [&str; 9] = [
     "--window-size=1280,1200",
 ];
 
-/// Opens the demo's page in a browser and runs a test with it. What was started is ended, also when
+/// Opens a site's page in a browser and runs a test with both. What was started is ended, also when
 /// the test fails.
-pub(crate) async fn in_browser<F: Future<Output = ()> + 'static>(test: impl FnOnce(Tab) -> F) {
+pub(crate) async fn in_browser<F>(site: impl AsyncFnOnce() -> Site, test: impl FnOnce(Tab, Site) -> F)
+where
+    F: Future<Output = ()> + 'static,
+{
     let Some(chromium) = chromium_or_skip() else { return };
-    let backend_port = free_port();
-    let environment = [("PORT", free_port().to_string()), ("BACKEND_PORT", backend_port.to_string())];
-    let arguments: [&str; 0] = [];
-    let demo = Process::start(&binary("sse-gateway-demo", "sse-gateway-demo"), arguments, environment);
-    demo.wait_output("SSE Gateway demo: open").await;
-
+    let site = site().await;
     let profile = tempfile::tempdir().expect("a folder for the browser's profile");
     let (driver, client) = start_browser(&chromium, &profile).await;
-    client.goto(&format!("http://localhost:{backend_port}/")).await.expect("the page opens");
-    let test = test(Tab(client.clone()));
+    client.goto(&site.url).await.expect("the page opens");
+    let test = test(Tab(client.clone()), site);
     let outcome = LocalSet::new().run_until(async { spawn_local(test).await }).await;
     // Closing the session ends Chromium, which would outlive a driver that is just killed.
     client.close().await.expect("the browser closes");
@@ -129,6 +129,21 @@ impl Tab {
         let field = self.find(selector).await;
         field.clear().await.expect("a field that can be cleared");
         field.send_keys(text).await.expect("a field that takes keys");
+    }
+
+    /// Gives an attribute of what matches the selector.
+    pub(crate) async fn attribute(&self, selector: &str, name: &str) -> String {
+        let script = format!("return document.querySelector(arguments[0])?.getAttribute('{name}')");
+        self.evaluate(&script, selector).await.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Counts what matches the selector.
+    pub(crate) async fn count(&self, selector: &str) -> usize {
+        self.texts(selector).await.len()
+    }
+
+    pub(crate) async fn reload(&self) {
+        self.0.refresh().await.expect("the page loads again");
     }
 
     pub(crate) async fn current(&self) -> WindowHandle {

@@ -1,16 +1,19 @@
-//! The page in a real headless Chromium, with the demo in one process.
+//! The page in a real headless Chromium.
 //!
-//! [`browser`] starts both. Without Chromium and its driver the tests say that they were skipped,
+//! [`browser`] starts it, and [`site`] what it looks at. Without Chromium and its driver the tests say that they were skipped,
 //! unless `SSE_GATEWAY_BROWSER=required` or `CI` is set: then they fail.
 
 mod browser;
+mod chats;
+mod site;
 
 use browser::{Tab, in_browser};
+use site::Site;
 use sse_gateway_testkit::eventually;
 
 #[tokio::test]
 async fn a_task_that_is_started_fills_its_bar_to_the_end() {
-    in_browser(async |tab| {
+    in_browser(Site::of_one_process, async |tab, _site| {
         start_task(&tab, "12", "0.05").await;
 
         tab.wait_for(".task[data-status=completed]").await;
@@ -31,7 +34,7 @@ async fn a_task_that_is_started_fills_its_bar_to_the_end() {
 
 #[tokio::test]
 async fn a_task_can_be_cancelled() {
-    in_browser(async |tab| {
+    in_browser(Site::of_one_process, async |tab, _site| {
         start_task(&tab, "1000", "0.1").await;
         tab.wait_for(".task[data-status=running]").await;
         tab.click(".task [data-action=cancel]").await;
@@ -43,7 +46,7 @@ async fn a_task_can_be_cancelled() {
 
 #[tokio::test]
 async fn a_version_shows_its_banner_and_one_announced_while_away_comes_later() {
-    in_browser(async |tab| {
+    in_browser(Site::of_one_process, async |tab, _site| {
         tab.wait_text("#version-state", "open").await;
         tab.click("#version-form button[type=submit]").await;
         tab.wait_text("#banner-version", "Version 1.1.0").await;
@@ -67,7 +70,7 @@ async fn a_version_shows_its_banner_and_one_announced_while_away_comes_later() {
 
 #[tokio::test]
 async fn a_second_tab_takes_the_task_over_and_the_first_says_so_and_can_take_it_back() {
-    in_browser(async |tab| {
+    in_browser(Site::of_one_process, async |tab, _site| {
         start_task(&tab, "1000", "0.05").await;
         tab.wait_for(".task[data-status=running][data-stream=open]").await;
 
@@ -84,6 +87,23 @@ async fn a_second_tab_takes_the_task_over_and_the_first_says_so_and_can_take_it_
         tab.wait_for(".task[data-status=running][data-stream=open]").await;
         tab.switch_to(second).await;
         tab.wait_for(".task[data-stream=replaced]").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn with_two_backend_processes_every_task_reaches_the_page_whichever_is_called_back() {
+    in_browser(Site::of_two_processes, async |tab, _site| {
+        tab.wait_text("#version-state", "open").await;
+        tab.fill("#start-form [name=count]", "5").await;
+        start_task(&tab, "8", "0.05").await;
+        let completed = ".task[data-status=completed]";
+        eventually("five tasks are completed", async || tab.count(completed).await == 5).await;
+        for text in tab.texts(".task output").await {
+            assert_eq!(text, "100 %");
+        }
+        let names = tab.texts("#events tr[data-name=task_event] td:nth-child(3)").await;
+        assert_eq!(names.len(), 5 * (1 + 1 + 8 + 1), "each event of each story once");
     })
     .await;
 }

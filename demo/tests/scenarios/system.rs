@@ -31,6 +31,11 @@ impl System {
 
     /// Starts both, the backend with further settings.
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::start_processes("1", settings).await
+    }
+
+    /// Starts both, so many processes of the backend on one port.
+    pub(crate) async fn start_processes(count: &str, settings: &[(&str, &str)]) -> Self {
         let gateway_address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let backend_address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let gateway = start_gateway(gateway_address, backend_address).await;
@@ -41,11 +46,22 @@ impl System {
             ("SSE_GATEWAY_SECRET", INTERNAL_SECRET),
             ("SSE_CALLBACK_SECRET", CALLBACK_SECRET),
         ];
-        let environment = wiring.into_iter().chain(settings.iter().copied());
-        let backend = Process::start(&demo(), ["backend"], environment);
-        backend.wait_output("SSE Gateway demo: open").await;
+        let backend = start_backend(count, wiring.into_iter().chain(settings.iter().copied())).await;
         let api = Sender::new(backend_address);
         Self { gateway, backend, gateway_address, backend_address, api }
+    }
+
+    /// Starts another backend on a port of its own, which no callback reaches; gives its address.
+    pub(crate) async fn start_another_backend(&self) -> (Process, SocketAddr) {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let (port, gateway_url) = (address.port().to_string(), format!("http://{}", self.gateway_address));
+        let environment = [
+            ("PORT", port.as_str()),
+            ("SSE_GATEWAY_URL", &gateway_url),
+            ("SSE_GATEWAY_SECRET", INTERNAL_SECRET),
+            ("SSE_CALLBACK_SECRET", CALLBACK_SECRET),
+        ];
+        (start_backend("1", environment.into_iter()).await, address)
     }
 
     /// Kills the gateway as a crash would: nobody is told.
@@ -104,6 +120,11 @@ impl System {
         &self.api
     }
 
+    /// A client on a connection of its own, which any of several processes may take.
+    pub(crate) fn new_api(&self) -> Sender {
+        Sender::new(self.backend_address)
+    }
+
     pub(crate) async fn get_from_backend(&self, path: &str) -> Response {
         self.api.get(path).await
     }
@@ -134,6 +155,15 @@ impl System {
 /// The demo's binary.
 pub(crate) fn demo() -> std::path::PathBuf {
     binary("sse-gateway-demo", "sse-gateway-demo")
+}
+
+async fn start_backend<'a>(
+    processes: &str,
+    environment: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Process {
+    let backend = Process::start(&demo(), ["backend", "--processes", processes], environment);
+    backend.wait_output("SSE Gateway demo: open").await;
+    backend
 }
 
 /// The data of an event, as JSON.
