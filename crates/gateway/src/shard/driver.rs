@@ -24,6 +24,8 @@ use crate::log::Ledger;
 /// How much is done before sends get their turn, in writes to a stream: a fan-out to thousands would
 /// occupy the thread for tens of milliseconds.
 const WORK_PER_TURN: usize = 512;
+/// How many frames beside the first are as much work as a write.
+const FRAMES_PER_WRITE: usize = 16;
 /// How many replayed events are as much work as a write.
 const REPLAYED_PER_WRITE: usize = 32;
 /// How many frames one write takes; the kernel's own limit is 1024.
@@ -68,6 +70,14 @@ pub(crate) struct Disconnect {
 pub(crate) enum Turn {
     Done,
     More,
+}
+
+/// What a write has done.
+#[derive(Clone, Copy, Debug, Default)]
+struct Flushed {
+    frames: usize,
+    /// Whether the socket took all of it and more is pending.
+    goes_on: bool,
 }
 
 impl Driver {
@@ -144,7 +154,7 @@ impl Driver {
         match self.engine.send(token, frame, close, Attempt::First) {
             Sent::WriteFirst(key) => {
                 let now = self.now();
-                while self.flush(key, now) {}
+                while self.flush(key, now).goes_on {}
                 self.engine.send(token, frame, close, Attempt::AfterWrite)
             }
             sent => sent,
@@ -251,9 +261,7 @@ impl Driver {
     /// Carries out one effect; gives how much work that was, in writes to a stream.
     fn carry_out_next(&mut self, now: Time) -> Option<usize> {
         match self.engine.next_effect()? {
-            Effect::Flush(key) => {
-                self.flush(key, now);
-            }
+            Effect::Flush(key) => return Some(1 + self.flush(key, now).frames / FRAMES_PER_WRITE),
             Effect::ShutDownWrite(key) => self.sockets.shut_down_write(key),
             Effect::Release(key) => self.sockets.release(key),
             Effect::Cut(key) => self.sockets.cut(key),
@@ -281,9 +289,9 @@ impl Driver {
         items
     }
 
-    /// Writes once; true when the socket took all of it and more is pending.
-    fn flush(&mut self, key: Key, now: Time) -> bool {
-        let Some(mut pending) = self.engine.pending(key) else { return false };
+    /// Writes once.
+    fn flush(&mut self, key: Key, now: Time) -> Flushed {
+        let Some(mut pending) = self.engine.pending(key) else { return Flushed::default() };
         let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
         let mut count = 0;
         let mut offered = 0;
@@ -295,7 +303,7 @@ impl Driver {
         // An unframed stream ends without a last chunk: nothing is written, and that is the news.
         let written = if offered == 0 { Some(Ok(0)) } else { self.sockets.write(key, &slices[..count]) };
         let more = count == SLICES_PER_WRITE && pending.next().is_some();
-        match written {
+        let goes_on = match written {
             None => false,
             Some(Ok(written)) => {
                 self.engine.wrote(key, written, written < offered, now);
@@ -309,7 +317,8 @@ impl Driver {
                 self.socket_failed(key, error);
                 false
             }
-        }
+        };
+        Flushed { frames: count, goes_on }
     }
 
     /// Takes what ended since the last call.
