@@ -4,6 +4,9 @@
 //! take effect together; then their offers go out and they are answered. While one batch is on its way
 //! to the disk, the next one gathers: so one publisher waits for one sync, and many share it.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
