@@ -26,7 +26,7 @@ mod types;
 use std::collections::VecDeque;
 
 use sse_gateway_protocol::code::Code;
-use sse_gateway_protocol::{Epoch, Position, Seq};
+use sse_gateway_protocol::{Epoch, Seq};
 
 use self::changing::Changing;
 use self::staging::Staged;
@@ -148,12 +148,6 @@ impl Log {
     #[must_use]
     pub fn epoch(&self) -> &Epoch {
         &self.epoch
-    }
-
-    /// Makes a number of this life a position.
-    #[must_use]
-    pub fn position(&self, seq: Seq) -> Position {
-        Position { epoch: self.epoch.clone(), seq }
     }
 
     /// Gives the next thing for a shard to apply; those of one shard come in sequence order.

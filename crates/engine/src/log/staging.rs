@@ -65,6 +65,9 @@ pub enum Change<'a> {
     },
 }
 
+/// A list of staged commands that a burst made longer than this is not kept.
+const STAGED_KEPT: usize = 64;
+
 impl Log {
     /// Gives what a disk must hold before [`commit`](Log::commit), in sequence order.
     pub fn staged(&self) -> impl Iterator<Item = Change<'_>> {
@@ -103,7 +106,8 @@ impl Log {
     /// Lets everything staged take effect, in order: offers to the shards, then the bounds.
     pub fn commit(&mut self, now: Time) {
         let mut grown: Vec<TopicId> = Vec::new();
-        for staged in std::mem::take(&mut self.staged) {
+        let mut all = std::mem::take(&mut self.staged);
+        for staged in all.drain(..) {
             match staged {
                 Staged::Offer(shard, offer) => self.offers.push_back((shard, offer)),
                 Staged::Published(Appended { entry, shards, .. }) => {
@@ -119,6 +123,10 @@ impl Log {
                     self.offer(shards, &entry);
                 }
             }
+        }
+        if all.capacity() <= STAGED_KEPT {
+            // One command after the other needs the same place.
+            self.staged = all;
         }
         self.committed = self.next - 1;
         self.keep_bounds(&grown, now);

@@ -39,7 +39,7 @@ impl Frame {
         Self { bytes, payload_start: 0, payload_tail: 0, events: 0 }
     }
 
-    /// Frames a payload that was taken from another frame, such as one that was stored.
+    /// Frames a payload that is known as a whole, as fixtures have it.
     #[must_use]
     pub fn of_payload(payload: &[u8], events: u32) -> Self {
         let mut chunk = Chunk::for_payload(payload.len());
