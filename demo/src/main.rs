@@ -61,6 +61,8 @@ Settings (environment variables):
   LISTEN_ADDRESS        The address to listen on (default ::, every address)
   APP_ENV               `production`: no testing endpoints, and SSE_CALLBACK_SECRET is required
   PUBLIC_GATEWAY_URL    Where browsers reach the gateway (default: the page's host, and its port)
+  SSE_GATEWAY_TOPICS    `never`: send to tokens also when the gateway has topics (default auto)
+  TOPIC_AGE_MAX_SECONDS How long the gateway keeps what a topic has (default 600)
   TASKS_RUNNING_MAX     How many tasks run at once (default 4)
   TASKS_PENDING_MAX     How many wait for their turn (default 1000)
   TASK_TIMEOUT_SECONDS  How long a task may run (default 300)
