@@ -32,7 +32,7 @@ pub(super) struct Refusal {
 impl Judgement {
     pub(super) fn of(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Accepted(body) => match ConnectAnswer::read(&body) {
+            Outcome::Accepted { body, .. } => match ConnectAnswer::read(&body) {
                 Ok((answer, defect)) => Self::Accepted { answer, defect },
                 Err(error) => Self::Refused(Refusal {
                     detail: Some(error.to_string()),

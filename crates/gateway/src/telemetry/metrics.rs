@@ -175,7 +175,7 @@ impl Metrics {
 
     pub(crate) fn callback(&self, action: &'static str, outcome: &Outcome, took: Duration) {
         let outcome = match outcome {
-            Outcome::Accepted(_) => "accepted",
+            Outcome::Accepted { .. } => "accepted",
             Outcome::Refused(_) => "refused",
             Outcome::TooLarge => "invalid_answer",
             Outcome::TimedOut { .. } => "timeout",
