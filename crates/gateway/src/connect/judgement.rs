@@ -4,6 +4,7 @@ use http::StatusCode;
 use sse_gateway_protocol::callback::{ConnectAnswer, Defect};
 use sse_gateway_protocol::code::Code;
 
+use super::refusal::Refusal;
 use crate::callbacks::Outcome;
 
 /// The backend's word on a connect.
@@ -15,20 +16,6 @@ pub(super) enum Judgement {
     Refused(Refusal),
 }
 
-/// Why a client is turned away.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) status: StatusCode,
-    pub(super) code: Code,
-    pub(super) message: String,
-    /// Names the outcome in the metrics and the log.
-    pub(super) outcome: &'static str,
-    /// Whether the backend may have accepted, so that it must hear of the end.
-    pub(super) perhaps_accepted: bool,
-    /// What is known beyond the message, for the log.
-    pub(super) detail: Option<String>,
-}
-
 impl Judgement {
     pub(super) fn of(outcome: Outcome) -> Self {
         match outcome {
@@ -36,54 +23,45 @@ impl Judgement {
                 Ok((answer, defect)) => Self::Accepted { answer, defect },
                 Err(error) => Self::Refused(Refusal {
                     detail: Some(error.to_string()),
-                    ..Refusal::ours(
-                        Code::InvalidCallbackAnswer,
-                        "Backend answer is invalid",
-                        "invalid_answer",
-                        true,
-                    )
+                    ..invalid("Backend answer is invalid")
                 }),
             },
-            Outcome::Refused(status) => Self::Refused(Refusal::by_backend(status)),
-            Outcome::TooLarge => Self::Refused(Refusal::ours(
-                Code::InvalidCallbackAnswer,
-                "Backend answer is too large",
-                "invalid_answer",
-                true,
-            )),
-            Outcome::TimedOut { seen } => {
-                Self::Refused(Refusal::ours(Code::GatewayTimeout, "Gateway timeout", "timeout", seen))
-            }
+            Outcome::Refused(status) => Self::Refused(by_backend(status)),
+            Outcome::TooLarge => Self::Refused(invalid("Backend answer is too large")),
+            Outcome::TimedOut { seen } => Self::Refused(Refusal {
+                perhaps_accepted: seen,
+                ..Refusal::ours(Code::GatewayTimeout, "Gateway timeout", "timeout")
+            }),
             Outcome::Failed { seen, error } => Self::Refused(Refusal {
+                perhaps_accepted: seen,
                 detail: Some(error),
-                ..Refusal::ours(Code::BackendUnavailable, "Backend unavailable", "unavailable", seen)
+                ..Refusal::ours(Code::BackendUnavailable, "Backend unavailable", "unavailable")
             }),
         }
     }
 }
 
-impl Refusal {
-    fn ours(code: Code, message: &str, outcome: &'static str, perhaps_accepted: bool) -> Self {
-        let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, code, message: message.to_owned(), outcome, perhaps_accepted, detail: None }
-    }
+/// The backend has answered 2xx, so it may have accepted, but not with what it says there.
+fn invalid(message: &str) -> Refusal {
+    let refusal = Refusal::ours(Code::InvalidCallbackAnswer, message, "invalid_answer");
+    Refusal { perhaps_accepted: true, ..refusal }
+}
 
-    fn by_backend(status: StatusCode) -> Self {
-        let (code, outcome) = match status {
-            StatusCode::UNAUTHORIZED => (Code::BackendAuthFailed, "unauthorized"),
-            StatusCode::FORBIDDEN => (Code::BackendForbidden, "forbidden"),
-            _ => (Code::BackendError, "refused"),
-        };
-        // An interim status cannot end an exchange, and 204 to 304 would forbid the error body.
-        let sendable = status.as_u16() >= 300 && status != StatusCode::NOT_MODIFIED;
-        Self {
-            status: if sendable { status } else { StatusCode::BAD_GATEWAY },
-            message: format!("Backend returned {}", status.as_u16()),
-            code,
-            outcome,
-            perhaps_accepted: false,
-            detail: None,
-        }
+fn by_backend(status: StatusCode) -> Refusal {
+    let (code, outcome) = match status {
+        StatusCode::UNAUTHORIZED => (Code::BackendAuthFailed, "unauthorized"),
+        StatusCode::FORBIDDEN => (Code::BackendForbidden, "forbidden"),
+        _ => (Code::BackendError, "refused"),
+    };
+    // An interim status cannot end an exchange, and 204 to 304 would forbid the error body.
+    let sendable = status.as_u16() >= 300 && status != StatusCode::NOT_MODIFIED;
+    Refusal {
+        status: if sendable { status } else { StatusCode::BAD_GATEWAY },
+        message: format!("Backend returned {}", status.as_u16()),
+        code,
+        outcome,
+        perhaps_accepted: false,
+        detail: None,
     }
 }
 

@@ -4,10 +4,12 @@
 //! takes "client left" and "backend answered" in either order. In here is no rule of a stream; the
 //! engine decides what an answer means. Read `opening.rs` next.
 
+mod admission;
 mod disconnect;
 mod head;
 mod judgement;
 mod opening;
+mod refusal;
 mod request;
 
 use std::rc::Rc;
@@ -16,7 +18,6 @@ use std::time::Duration;
 use http::Method;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use sse_gateway_protocol::code::Code;
 
 use crate::cors;
 use crate::listener::Handoff;
@@ -45,15 +46,4 @@ pub(crate) async fn answer(
     };
     cors.apply(response.headers_mut());
     response
-}
-
-/// A connect that is refused before the backend is asked.
-fn refusal(worker: &Worker) -> Option<(Code, &'static str, &'static str)> {
-    if worker.shared.draining.is_cancelled() {
-        Some((Code::ShuttingDown, "Gateway is shutting down", "shutting_down"))
-    } else if worker.callbacks.is_none() {
-        Some((Code::ServiceNotConfigured, "Service not configured", "not_configured"))
-    } else {
-        None
-    }
 }

@@ -14,7 +14,9 @@ use sse_gateway_protocol::sse::{Encoder, Frame, Framing};
 use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
-use super::judgement::{Judgement, Refusal};
+use super::admission;
+use super::judgement::Judgement;
+use super::refusal::Refusal;
 use super::{head, request};
 use crate::callbacks::Outcome;
 use crate::cors::Cors;
@@ -33,14 +35,12 @@ pub(super) async fn open(
     handoff: Rc<Handoff>,
     worker: Rc<Worker>,
 ) -> Response<Body> {
-    let metrics = &worker.shared.metrics;
-    if let Some((code, message, outcome)) = super::refusal(&worker) {
-        metrics.connect(outcome);
-        return reply::error(code, message);
-    }
-    let Ok(place) = worker.shared.places.try_acquire() else {
-        metrics.connect("streams_full");
-        return reply::error(Code::StreamsFull, "Too many streams");
+    let place = match admission::admit(&worker) {
+        Ok(place) => place,
+        Err(refusal) => {
+            worker.shared.metrics.connect(refusal.outcome);
+            return refusal.answer();
+        }
     };
     // Given back when the engine says that nothing more is owed for the stream.
     place.forget();
@@ -151,7 +151,7 @@ impl Opening {
         let answer = if refusal.perhaps_accepted { Answer::Unknown } else { Answer::Refused };
         self.worker.answered(self.key, answer);
         // The client may have left meanwhile; then nobody waits for the answer.
-        let _ = refuse.send(reply::error_with(refusal.status, refusal.code, &refusal.message));
+        let _ = refuse.send(refusal.answer());
     }
 
     async fn accept(self, answer: ConnectAnswer) {
