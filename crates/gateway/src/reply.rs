@@ -103,6 +103,14 @@ impl Body {
         Self { content: Content::Pieces(receiver), guard: None }
     }
 
+    /// A body whose length is not said, as a stream's is not.
+    pub(crate) fn streamed(bytes: impl Into<Bytes>) -> Self {
+        let (sender, receiver) = mpsc::channel(1);
+        // There is room for one piece, and the receiver is right here.
+        let _ = sender.try_send(bytes.into());
+        Self::pieces(receiver)
+    }
+
     /// Gives the body its connection's guard.
     pub(crate) fn guarded(mut self, guard: Option<AnswerGuard>) -> Self {
         self.guard = guard;

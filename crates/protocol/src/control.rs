@@ -64,6 +64,12 @@ pub fn gap(reason: GapReason, topics: &[TopicName], from: Option<&str>, to: (&Ep
     event("gap", &Gap { reason, topics, from, to }, None, None)
 }
 
+/// Tells a client that it cannot have its stream at the moment, and when to ask again; the end follows.
+#[must_use]
+pub fn unavailable(reason: &str, retry_ms: u64) -> Frame {
+    event("unavailable", &Ending { topic: None, reason }, None, Some(retry_ms))
+}
+
 #[derive(Serialize)]
 struct Ending<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]

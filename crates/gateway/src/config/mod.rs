@@ -24,7 +24,7 @@ pub use callback::CallbackUrl;
 pub use file::read_file;
 pub use secret::Secret;
 pub use setting::{Mistake, Origin, Setting};
-pub use value::{LogFormat, LogSync};
+pub use value::{LogFormat, LogSync, TransientRefusal};
 
 use setting::Reader;
 
@@ -42,6 +42,8 @@ pub struct Config {
     pub streams: Streams,
     /// What topics remember.
     pub topics: Topics,
+    /// How clients hear of trouble that passes.
+    pub retries: Retries,
     /// Bounds of requests.
     pub requests: Requests,
     /// Who may use `/internal/*`, and where.
@@ -114,6 +116,15 @@ pub struct Disk {
     pub sync_interval: Option<Duration>,
 }
 
+/// How clients hear of trouble that passes, and when they come back.
+#[derive(Clone, Debug)]
+pub struct Retries {
+    /// As a status, or as a stream that ends at once.
+    pub transient_refusal: TransientRefusal,
+    /// At most how long a client stays away, before what overload adds.
+    pub unavailable_retry_ms: u64,
+}
+
 /// Bounds of requests.
 #[derive(Clone, Debug)]
 pub struct Requests {
@@ -179,6 +190,10 @@ impl Config {
                 max: reader.take(&settings::TOPICS_MAX).unwrap_or_default(),
                 replaced_retry_ms: reader.take(&settings::REPLACED_RETRY_MS).unwrap_or_default(),
                 disk: read_disk(&mut reader),
+            },
+            retries: Retries {
+                transient_refusal: reader.take(&settings::TRANSIENT_REFUSAL).unwrap_or_default(),
+                unavailable_retry_ms: reader.take(&settings::UNAVAILABLE_RETRY_MS).unwrap_or_default(),
             },
             requests: Requests {
                 head_bytes_max: reader.take(&settings::HEAD_BYTES_MAX).unwrap_or_default(),

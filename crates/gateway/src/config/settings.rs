@@ -9,7 +9,7 @@ use super::access::{self, AllowedOrigins, Network};
 use super::callback::{self, CallbackUrl};
 use super::secret::{self, Secret};
 use super::setting::{Described, Setting};
-use super::value::{self, LogFormat, LogSync};
+use super::value::{self, LogFormat, LogSync, TransientRefusal};
 
 macro_rules! settings {
     ($($name:ident: $type:ty = $default:expr, $parse:expr $(, $option:ident: $value:expr)*; $help:literal)*) => {
@@ -80,6 +80,10 @@ settings! {
         "How long a publish whose body is a stream may be silent before it is given up."
     REPLACED_RETRY_MS: u64 = Some("30000"), value::retry_ms;
         "How long a browser whose stream was replaced on an exclusive topic stays away, in milliseconds, +-50 %."
+    TRANSIENT_REFUSAL: TransientRefusal = Some("auto"), value::transient_refusal;
+        "How trouble that passes is told: auto as a stream that ends at once to who accepts text/event-stream, else as a status; status or retry always as that."
+    UNAVAILABLE_RETRY_MS: u64 = Some("5000"), value::unavailable_retry_ms;
+        "At most how long a client that met such trouble stays away, in milliseconds, each another time; under overload from this to its triple. At least 1000."
     HEAD_BYTES_MAX: usize = Some("16384"), value::head_bytes;
         "How large a request head may be, at least 8192. A larger one is refused with 431."
     HEADERS_MAX: usize = Some("100"), value::headers;

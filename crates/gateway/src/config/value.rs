@@ -13,6 +13,8 @@ const SHARDS_MAX: usize = 64;
 const SECONDS_MAX: u64 = 31_536_000;
 /// An hour: whoever waits longer for a sync wants none.
 const MILLISECONDS_MAX: u64 = 3_600_000;
+/// Clients that come back more often than that are a storm of their own.
+const RETRY_MS_MIN: u64 = 1_000;
 /// hyper's parser needs this much at least.
 const HEAD_BYTES_MIN: usize = 8192;
 /// hyper makes room for this many with each request, and its map of headers panics past 24,576.
@@ -36,6 +38,18 @@ pub enum LogSync {
     Always,
     /// Soon after.
     Interval,
+}
+
+/// How clients hear of trouble that passes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TransientRefusal {
+    /// As the client understands it, by its `Accept` header.
+    #[default]
+    Auto,
+    /// Always as a status.
+    Status,
+    /// Always as a stream that ends at once.
+    Retry,
 }
 
 pub(super) fn directory(value: &str) -> Result<PathBuf, String> {
@@ -82,6 +96,20 @@ pub(super) fn seconds(value: &str) -> Result<Duration, String> {
 pub(super) fn retry_ms(value: &str) -> Result<u64, String> {
     let retry_ms = value.parse().ok().filter(|retry_ms| *retry_ms <= RETRY_MS_MAX / 2);
     retry_ms.ok_or_else(|| format!("an integer of milliseconds from 0 to {}", RETRY_MS_MAX / 2))
+}
+
+pub(super) fn transient_refusal(value: &str) -> Result<TransientRefusal, String> {
+    match value {
+        "auto" => Ok(TransientRefusal::Auto),
+        "status" => Ok(TransientRefusal::Status),
+        "retry" => Ok(TransientRefusal::Retry),
+        _ => Err("auto, status or retry".to_owned()),
+    }
+}
+
+pub(super) fn unavailable_retry_ms(value: &str) -> Result<u64, String> {
+    let retry_ms = value.parse().ok().filter(|retry_ms| (RETRY_MS_MIN..=MILLISECONDS_MAX).contains(retry_ms));
+    retry_ms.ok_or_else(|| format!("an integer of milliseconds from {RETRY_MS_MIN} to {MILLISECONDS_MAX}"))
 }
 
 pub(super) fn bytes(value: &str) -> Result<usize, String> {

@@ -8,7 +8,7 @@ use hyper::Response;
 use sse_gateway_protocol::sse::{Encoder, Frame, Framing};
 
 use crate::cors::Cors;
-use crate::reply::Body;
+use crate::reply::{self, Body};
 
 /// What every stream's head says, written as it goes out.
 const HEADERS: [(&str, &str); 4] = [
@@ -63,7 +63,26 @@ fn title_case(name: &HeaderName) -> String {
 
 /// Answers HEAD: the head of a stream that is not opened, so no backend is asked.
 pub(super) fn without_stream() -> Response<Body> {
-    let mut response = Response::new(Body::whole(Bytes::new()));
+    response(Body::whole(Bytes::new()))
+}
+
+/// Answers with a stream that says one thing and ends, as an ordinary answer: for a client that is
+/// refused and must not take it for the last word.
+pub(super) fn ended_stream(frame: &Frame) -> Response<Body> {
+    let mut encoder = Encoder::for_payload(8);
+    encoder.comment("ok");
+    let payload = [encoder.finish().payload(), frame.payload()].concat();
+    reply::closing(response(Body::streamed(payload)))
+}
+
+/// Writes such a stream as bytes, for a socket that hyper does not serve.
+pub(super) fn ended_stream_bytes(framing: Framing, cors: &Cors, frame: &Frame) -> Vec<u8> {
+    let parts = [self::frame(framing, cors), frame.clone(), Frame::last_chunk()];
+    parts.iter().flat_map(|part| part.on_wire(framing)).copied().collect()
+}
+
+fn response(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     for (name, value) in HEADERS {
         // Names and values stand above.
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a name of a header");
@@ -84,6 +103,18 @@ mod tests {
         assert!(text.contains("\r\nContent-Type: text/event-stream\r\n"), "{text}");
         assert!(text.contains("\r\nX-Accel-Buffering: no\r\n"), "{text}");
         assert!(text.ends_with("\r\nConnection: close\r\n\r\n6\r\n: ok\n\n\r\n"), "{text}");
+    }
+
+    #[test]
+    fn a_stream_that_ends_at_once_is_whole() {
+        let frame = Frame::of_payload(b"event: x\ndata: y\n\n", 1);
+        let bytes = ended_stream_bytes(Framing::Chunked, &Cors::Any, &frame);
+        let text = String::from_utf8(bytes).expect("ASCII");
+        assert!(text.contains("\r\nAccess-Control-Allow-Origin: *\r\n"), "{text}");
+        assert!(
+            text.ends_with("\r\n\r\n6\r\n: ok\n\n\r\n12\r\nevent: x\ndata: y\n\n\r\n0\r\n\r\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -62,6 +62,7 @@ fn by_backend(status: StatusCode) -> Refusal {
         outcome,
         perhaps_accepted: false,
         detail: None,
+        wait: None,
     }
 }
 

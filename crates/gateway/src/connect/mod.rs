@@ -11,6 +11,7 @@ mod judgement;
 mod opening;
 mod refusal;
 mod request;
+mod trouble;
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 use super::admission;
 use super::judgement::Judgement;
 use super::refusal::Refusal;
+use super::trouble::Tone;
 use super::{head, request};
 use crate::callbacks::Outcome;
 use crate::cors::Cors;
@@ -35,11 +36,12 @@ pub(super) async fn open(
     handoff: Rc<Handoff>,
     worker: Rc<Worker>,
 ) -> Response<Body> {
+    let tone = Tone::of(request.headers(), &worker.shared.config.retries);
     let place = match admission::admit(&worker) {
         Ok(place) => place,
         Err(refusal) => {
             worker.shared.metrics.connect(refusal.outcome);
-            return refusal.answer();
+            return refusal.answer(tone, &worker.shared.metrics);
         }
     };
     // Given back when the engine says that nothing more is owed for the stream.
@@ -52,6 +54,7 @@ pub(super) async fn open(
         token,
         path: request.uri().path().to_owned(),
         cursor: request::cursor(&request),
+        tone,
         framing: if request.version() == Version::HTTP_10 { Framing::Unframed } else { Framing::Chunked },
         cors,
         handoff: Rc::clone(&handoff),
@@ -79,6 +82,7 @@ struct Opening {
     path: String,
     /// What the client says it has, for a stream with topics.
     cursor: Option<Box<[u8]>>,
+    tone: Tone,
     framing: Framing,
     cors: Cors,
     handoff: Rc<Handoff>,
@@ -151,7 +155,7 @@ impl Opening {
         let answer = if refusal.perhaps_accepted { Answer::Unknown } else { Answer::Refused };
         self.worker.answered(self.key, answer);
         // The client may have left meanwhile; then nobody waits for the answer.
-        let _ = refuse.send(refusal.answer());
+        let _ = refuse.send(refusal.answer(self.tone, &self.worker.shared.metrics));
     }
 
     async fn accept(self, answer: ConnectAnswer) {
@@ -188,19 +192,25 @@ impl Opening {
 
     /// Answers a client whose stream did not open after all; its socket is not hyper's any more.
     async fn conclude(self, opened: Opened) {
-        let mut headers = HeaderMap::new();
-        self.cors.apply(&mut headers);
+        let refused = |taken, refusal: Refusal| {
+            let metrics = &self.worker.shared.metrics;
+            let answer = refusal.answer_bytes(self.tone, metrics, self.framing, &self.cors);
+            (refusal.outcome, Some((taken, answer)))
+        };
         let (outcome, late) = match opened {
             Opened::Open => ("accepted", None),
             Opened::Gone => (self.departure(), None),
-            Opened::Over(taken) => ("over", Some((taken, reply::closing_no_content(&headers)))),
+            Opened::Over(taken) => {
+                let mut headers = HeaderMap::new();
+                self.cors.apply(&mut headers);
+                ("over", Some((taken, reply::closing_no_content(&headers))))
+            }
             Opened::Full(taken) => {
-                let answer = reply::closing_error(Code::TopicsFull, "Too many topics", &headers);
-                ("topics_full", Some((taken, answer)))
+                refused(taken, Refusal::ours(Code::TopicsFull, "Too many topics", "topics_full"))
             }
             Opened::NotWritten(taken) => {
-                let answer = reply::closing_error(Code::LogFull, "The log cannot be written (LOG)", &headers);
-                ("log_full", Some((taken, answer)))
+                let message = "The log cannot be written (LOG)";
+                refused(taken, Refusal::ours(Code::LogFull, message, "log_full"))
             }
         };
         self.worker.shared.metrics.connect(outcome);

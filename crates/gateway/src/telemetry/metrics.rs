@@ -40,6 +40,11 @@ pub(super) const fn metric(
 
 const STREAMS: Metric = metric("sse_gateway_streams", &["state"], "Streams by state: opening, open, ending");
 const CONNECTS: Metric = metric("sse_gateway_connects_total", &["outcome"], "Connects by outcome");
+const TRANSIENT_REFUSALS: Metric = metric(
+    "sse_gateway_transient_refusals_total",
+    &["reason"],
+    "Clients that were refused and told to come back, by reason",
+);
 const EVENTS: Metric =
     metric("sse_gateway_events_total", &["stage"], "Events: accepted from senders, written to clients");
 const BYTES: Metric = metric("sse_gateway_bytes_written_total", &[], "Bytes written to clients");
@@ -67,6 +72,7 @@ const UNDELIVERED: Metric = metric(
 pub const METRICS: &[Metric] = &[
     STREAMS,
     CONNECTS,
+    TRANSIENT_REFUSALS,
     EVENTS,
     BYTES,
     SENDS,
@@ -98,6 +104,7 @@ pub(crate) struct Metrics {
     registry: Registry,
     streams: Family<OneLabel, Gauge>,
     connects: Counters,
+    transient_refusals: Counters,
     events: Counters,
     bytes: Counter,
     sends: Counters,
@@ -112,7 +119,7 @@ pub(crate) struct Metrics {
 }
 
 /// Every way in which a connect can end.
-const CONNECT_OUTCOMES: [&str; 13] = [
+const CONNECT_OUTCOMES: [&str; 14] = [
     "accepted",
     "unauthorized",
     "forbidden",
@@ -124,8 +131,19 @@ const CONNECT_OUTCOMES: [&str; 13] = [
     "not_configured",
     "streams_full",
     "topics_full",
+    "log_full",
     "over",
     "shutting_down",
+];
+
+/// Every reason for which a client is told to come back.
+const TRANSIENT_REASONS: [&str; 6] = [
+    "draining",
+    "not_configured",
+    "overloaded",
+    "backend_timeout",
+    "backend_unavailable",
+    "backend_overloaded",
 ];
 
 impl Metrics {
@@ -134,6 +152,7 @@ impl Metrics {
         let metrics = Self {
             streams: register(&mut registry, &STREAMS, Family::default()),
             connects: register(&mut registry, &CONNECTS, Counters::default()),
+            transient_refusals: register(&mut registry, &TRANSIENT_REFUSALS, Counters::default()),
             events: register(&mut registry, &EVENTS, Counters::default()),
             bytes: register(&mut registry, &BYTES, Counter::default()),
             sends: register(&mut registry, &SENDS, Counters::default()),
@@ -155,12 +174,21 @@ impl Metrics {
         for outcome in CONNECT_OUTCOMES {
             drop(metrics.connects.get_or_create(&[("outcome", outcome)]));
         }
+        for reason in TRANSIENT_REASONS {
+            drop(metrics.transient_refusals.get_or_create(&[("reason", reason)]));
+        }
         metrics
     }
 
     pub(crate) fn connect(&self, outcome: &'static str) {
         debug_assert!(CONNECT_OUTCOMES.contains(&outcome), "{outcome}");
         self.connects.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    /// A client was refused, for a reason that passes.
+    pub(crate) fn transient_refusal(&self, reason: &'static str) {
+        debug_assert!(TRANSIENT_REASONS.contains(&reason), "{reason}");
+        self.transient_refusals.get_or_create(&[("reason", reason)]).inc();
     }
 
     /// A send was refused before its stream was looked for.

@@ -16,6 +16,9 @@ mod http;
 mod http_errors;
 mod opening;
 
+// 22 Storms.
+mod unavailable;
+
 // 1.2 Events on the wire.
 mod event;
 mod heartbeat;

@@ -65,6 +65,10 @@ fn written(case: &Value) -> Frame {
             let topics: Vec<TopicName> = member(its, "topics");
             control::gap(gap_reason(&its["reason"]), &topics, text("from"), (epoch, *seq))
         }
+        "unavailable" => {
+            let retry_ms = its["retry_ms"].as_u64().expect("a number");
+            control::unavailable(text("reason").expect("a reason"), retry_ms)
+        }
         other => panic!("{other}"),
     }
 }
