@@ -7,7 +7,6 @@
 mod listening;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::pin::pin;
@@ -16,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use sse_gateway_engine::log::{Offer, PageSize};
+use sse_gateway_engine::log::PageSize;
 use sse_gateway_engine::{Answer, Key, Limits, Sent};
 use sse_gateway_protocol::Token;
 use tokio::io::Interest;
@@ -33,8 +32,6 @@ use crate::shard::{self, Command, Driver, Ended, Turn, Wanted};
 use crate::shared::Shared;
 
 pub(crate) use listening::Opened;
-
-use listening::Waiting;
 
 /// How many commands are taken before sockets get their turn.
 const COMMANDS_PER_TURN: usize = 256;
@@ -55,8 +52,6 @@ pub(crate) struct Worker {
     pub(crate) disconnects: Disconnects,
     index: usize,
     driver: RefCell<Driver>,
-    /// Streams that open when the log's disk has said so; each has a place.
-    waiting: RefCell<HashMap<Key, Waiting>>,
     /// Wakes the driver's loop when a task has given the engine something to do.
     work: Notify,
 }
@@ -82,7 +77,6 @@ pub(crate) fn run(
             disconnects: Disconnects::default(),
             index,
             driver,
-            waiting: RefCell::default(),
             work: Notify::new(),
         });
         for door in doors {
@@ -185,16 +179,6 @@ impl Worker {
         self.shared.shards[index].connections.send(accepted).await
     }
 
-    /// Applies what the log offers, in order; a stream that it says listens opens in between.
-    fn apply(&self, offers: Vec<Offer>) {
-        for offer in offers {
-            match offer {
-                Offer::Listening { key, start } => self.open_waiting(key, start),
-                offer => self.driver.borrow_mut().apply(&offer),
-            }
-        }
-    }
-
     fn obey(self: &Rc<Self>, command: Command) {
         let mut driver = self.driver.borrow_mut();
         // Whoever asked may be gone by now; the answer then interests nobody.
@@ -206,10 +190,7 @@ impl Worker {
                 let sent = sends.into_iter().map(|send| self.send_here(&mut driver, send)).collect();
                 let _ = answer.send(sent);
             }
-            Command::Offers(offers) => {
-                drop(driver);
-                self.apply(offers);
-            }
+            Command::Offers(offers) => offers.iter().for_each(|offer| driver.apply(offer)),
             Command::Change { token, change, answer } => {
                 spawn_local(listening::change(Rc::clone(self), token, change, answer));
             }

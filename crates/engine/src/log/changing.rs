@@ -30,11 +30,12 @@ pub struct Asked {
     ask: u64,
 }
 
+/// A change that its stream has not got to.
 #[derive(Debug)]
-struct Waiting {
-    at: Seq,
-    add: Vec<TopicId>,
-    remove: Vec<TopicId>,
+pub(super) struct Waiting {
+    pub(super) at: Seq,
+    pub(super) add: Vec<TopicId>,
+    pub(super) remove: Vec<TopicId>,
 }
 
 impl Heard {
@@ -80,11 +81,16 @@ impl Changing {
     /// Tells since when a stream has a topic, once it has got to all its changes; `None` when it has not.
     pub(super) fn since(&self, listener: Listener, heard: &Heard, topic: TopicId) -> Option<Seq> {
         let has = heard.topics.contains(&topic).then_some(heard.since);
-        let waiting = self.waiting.get(&listener).into_iter().flatten();
-        waiting.filter(|waiting| waiting.at > heard.since).fold(has, |has, waiting| {
+        self.after(listener, heard.since).fold(has, |has, waiting| {
             let stays = has.filter(|_| !waiting.remove.contains(&topic));
             stays.or_else(|| waiting.add.contains(&topic).then_some(waiting.at))
         })
+    }
+
+    /// Gives what a stream has still to get to above a number, in order.
+    pub(super) fn after(&self, listener: Listener, since: Seq) -> impl Iterator<Item = &Waiting> {
+        let waiting = self.waiting.get(&listener).into_iter().flatten();
+        waiting.filter(move |waiting| waiting.at > since)
     }
 
     /// A stream that has had a topic since then is to leave it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sse_gateway_protocol::callback::{From, TopicWish};
 use sse_gateway_protocol::control::GapReason;
-use sse_gateway_protocol::{Position, Seq, TopicName};
+use sse_gateway_protocol::{Position, Seq};
 
 use super::changing::Asked;
 use super::staging::{Appended, Staged};
@@ -89,51 +89,6 @@ impl Log {
         self.stage_offers(vec![listener.shard], &Offer::Listening { key: listener.key, start });
     }
 
-    /// Lets a stream listen to other topics: new ones from here on, and some no longer.
-    ///
-    /// `heard` is what the stream has of all these, as [`Shard::heard`](crate::Shard::heard) tells in the
-    /// same step, or as [`recall`](Log::recall) gives. It does not count any more as a listener of those to remove, and about those to add
-    /// that it has already nothing changes. Gives the number of the change; the shard applies it in
-    /// order with publishes. No topic is in both lists.
-    ///
-    /// # Errors
-    /// That there are too many topics, or a new one is complete, or missing although its wish says
-    /// what to tell then. Nothing has changed then.
-    pub fn change(
-        &mut self,
-        listener: Listener,
-        add: &[TopicWish],
-        remove: &[TopicName],
-        heard: &Heard,
-        now: Time,
-    ) -> Result<Seq, Refused> {
-        for wish in add {
-            let found = self.topics.find(wish.name.as_str()).and_then(|id| self.topics.get(id));
-            match found {
-                Some(topic) if topic.completion().is_some() => return Err(Refused::Completed),
-                None if wish.if_missing.is_some() => return Err(Refused::NotFound),
-                _ => {}
-            }
-        }
-        self.check_room(&add.iter().collect::<Vec<_>>())?;
-        let at = self.number();
-        self.changing.applied(listener, heard.since);
-        let remove = self.remove(listener, remove, heard);
-        let mut added = Vec::with_capacity(add.len());
-        for wish in add {
-            if self.has(wish, listener, heard) {
-                continue;
-            }
-            let topic = self.enter(wish, listener, at, now)?;
-            added.push(Subscription { topic, name: wish.name.clone(), after: at });
-        }
-        let ids = added.iter().map(|subscription| subscription.topic).collect();
-        self.changing.add(listener, at, ids, remove.clone());
-        let offer = Offer::Changed { key: listener.key, at, add: added, remove };
-        self.staged.push(Staged::Offer(listener.shard, offer));
-        Ok(at)
-    }
-
     /// Keeps what a stream has of the topics in question, for a driver that makes the
     /// [`change`](Log::change) later: the stream may end before, or get to another change.
     /// [`recall`](Log::recall) must follow, also when nothing comes of it.
@@ -144,27 +99,6 @@ impl Log {
     /// Gives what a stream has of them, when its change is made or given up.
     pub fn recall(&mut self, asked: Asked) -> Heard {
         self.changing.recall(asked)
-    }
-
-    /// Tells whether a stream has a topic already, or is about to; then it must not take it over from
-    /// itself.
-    fn has(&self, wish: &TopicWish, listener: Listener, heard: &Heard) -> bool {
-        self.find(wish.name.as_str()).is_some_and(|id| self.changing.since(listener, heard, id).is_some())
-    }
-
-    /// Counts a stream out of topics that it is to leave; gives those that it has.
-    fn remove(&mut self, listener: Listener, names: &[TopicName], heard: &Heard) -> Vec<TopicId> {
-        let mut removed = Vec::with_capacity(names.len());
-        for name in names {
-            let Some(id) = self.find(name.as_str()).filter(|id| !removed.contains(id)) else { continue };
-            let Some(since) = self.changing.since(listener, heard, id) else { continue };
-            let Some(topic) = self.topics.get_mut(id) else { continue };
-            if topic.listeners.begin_to_leave(listener, since) {
-                self.changing.begin_to_leave(listener, id, since);
-            }
-            removed.push(id);
-        }
-        removed
     }
 
     /// Closes every stream that listens to a topic; the topic goes on. Gives how many that are.
@@ -203,7 +137,7 @@ impl Log {
         }
     }
 
-    fn enter(
+    pub(super) fn enter(
         &mut self,
         wish: &TopicWish,
         listener: Listener,
@@ -247,7 +181,7 @@ impl Log {
         self.topics.watch(id, &self.limits);
     }
 
-    fn check_room(&self, wishes: &[&TopicWish]) -> Result<(), Refused> {
+    pub(super) fn check_room(&self, wishes: &[&TopicWish]) -> Result<(), Refused> {
         let missing = wishes.iter().filter(|wish| self.topics.find(wish.name.as_str()).is_none()).count();
         let fits = missing == 0 || self.topics.len() + missing <= self.limits.topics_max;
         if fits { Ok(()) } else { Err(Refused::TopicsFull) }

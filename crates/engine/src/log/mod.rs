@@ -9,6 +9,7 @@
 //! Read `topic.rs` for what a topic remembers, `publish.rs` and `listen.rs` for the rules, and
 //! `read.rs` for how a stream that has missed something gets it.
 
+mod change;
 mod changing;
 mod keys;
 mod limits;
@@ -78,6 +79,8 @@ pub enum Refused {
     TooLarge,
     /// There is no such topic.
     NotFound,
+    /// The stream ends, in the sequence, before the change that is asked for.
+    Ended,
 }
 
 impl Refused {
@@ -90,6 +93,7 @@ impl Refused {
             Refused::KeyReused => Code::KeyReused,
             Refused::TooLarge => Code::EventTooLarge,
             Refused::NotFound => Code::TopicNotFound,
+            Refused::Ended => Code::TokenNotFound,
         }
     }
 }

@@ -74,6 +74,12 @@ impl Log {
         self.staged_since(Mark::default())
     }
 
+    /// Tells whether anything is staged.
+    #[must_use]
+    pub fn has_staged(&self) -> bool {
+        !self.staged.is_empty()
+    }
+
     /// Marks what is staged by now.
     #[must_use]
     pub fn mark(&self) -> Mark {

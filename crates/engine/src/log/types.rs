@@ -126,7 +126,7 @@ pub enum Listened {
 pub struct Heard {
     /// The number of its subscription, or of the last change that it has got to.
     pub since: Seq,
-    /// The topics in question that it has then.
+    /// The topics that it has then.
     pub topics: Vec<TopicId>,
 }
 

@@ -26,13 +26,11 @@ impl Shard {
         topics.iter().filter(|topic| stays(&topic.name)).count() + fresh.count()
     }
 
-    /// Tells which of these topics a stream has, as far as it has got, for the log to change them.
+    /// Tells which topics a stream has, as far as it has got, for the log to change them.
     #[must_use]
-    pub fn heard(&self, key: Key, names: &[TopicName]) -> Heard {
+    pub fn heard(&self, key: Key) -> Heard {
         let Some(listening) = self.listening(key) else { return Heard::default() };
-        let topics = listening.topics.iter().map(|topic| self.listeners.name(topic.place.list));
-        let topics = topics.filter(|topic| names.contains(&topic.name)).map(|topic| topic.id).collect();
-        Heard { since: listening.since, topics }
+        Heard { since: listening.since, topics: self.topic_ids(listening).into_vec() }
     }
 
     fn topics_to_be(&self, key: Key) -> Vec<Topic> {

@@ -1,6 +1,7 @@
 //! Protocol 2.3: an open stream listens to other topics, in order with publishes.
 
 use sse_gateway_engine::Effect;
+use sse_gateway_engine::log::Refused;
 use sse_gateway_protocol::callback::{CloseReason, From};
 
 use crate::world::{Client, World, exclusive, now, start};
@@ -322,16 +323,57 @@ fn a_holder_that_has_left_and_come_back_beside_others_holds_no_more() {
 }
 
 #[test]
-fn a_topic_that_is_closed_removed_added_and_removed_before_its_stream_knows_is_left_in_the_end() {
+fn a_stream_that_is_closed_in_the_sequence_is_not_changed_any_more() {
     let mut world = World::new();
     let client = world.connect();
     world.listen(client, &now(&["t"]), None);
     world.log.close_listeners("t", &"bye".into(), world.now).expect("there is one");
-    world.change(client, &[], &["t"]);
-    world.change(client, &now(&["t"]), &[]);
-    world.change(client, &[], &["t"]);
-    assert_eq!(world.receivers("t"), 0);
+    assert_eq!(world.try_change(client, &[], &["t"]), Err(Refused::Ended));
+    assert_eq!(world.try_change(client, &now(&["u"]), &[]), Err(Refused::Ended));
     world.settle();
-    assert_eq!(world.receivers("t"), 0);
+    assert_eq!((world.receivers("t"), world.receivers("u")), (0, 0));
     assert_eq!(world.heard(client), ["cursor@1", "connection_close bye", "end"]);
+}
+
+#[test]
+fn a_stream_that_ends_before_takes_no_topic_over() {
+    let closed = |world: &mut World| {
+        world.log.close_listeners("t", &"bye".into(), world.now).expect("there is one");
+    };
+    let replaced = |world: &mut World| {
+        world.open_on(&exclusive("t", From::Now), None);
+    };
+    let complete = |world: &mut World| {
+        world.complete("t", &[], "done");
+    };
+    let ends: [fn(&mut World); 3] = [closed, replaced, complete];
+    for (number, end) in ends.into_iter().enumerate() {
+        for changes in [0, 2] {
+            let mut world = World::new();
+            let holder = world.open_on(&exclusive("x", From::Now), None);
+            let client = stuck_before(&mut world, 0);
+            end(&mut world);
+            for _ in 0..changes {
+                assert_eq!(world.try_change(client, &now(&["u"]), &[]), Err(Refused::Ended));
+            }
+            let changed = world.try_change(client, &exclusive("x", From::Now), &[]);
+            assert_eq!(changed, Err(Refused::Ended), "end {number}");
+            world.drain_kernel(client, usize::MAX);
+            assert_eq!((world.heard(holder), world.receivers("x")), (vec!["cursor@1".to_owned()], 1));
+            assert_eq!(world.heard(client).last().map(String::as_str), Some("end"));
+        }
+    }
+}
+
+#[test]
+fn a_stream_with_another_topic_goes_on_after_the_end_of_one_and_can_be_changed() {
+    let mut world = World::new();
+    let client = stuck_before(&mut world, 1);
+    world.complete("t", &[], "done");
+    world.change(client, &[], &["topic 0"]);
+    world.change(client, &exclusive("x", From::Now), &[]);
+    world.drain_kernel(client, usize::MAX);
+    world.publish("x", &["heard"]);
+    world.settle();
+    assert_eq!(world.heard(client).last().map(String::as_str), Some("heard@14"));
 }

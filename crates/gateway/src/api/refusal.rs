@@ -15,6 +15,7 @@ pub(super) fn by_log(refused: Refused) -> Rejection {
             "Event is larger than a topic may keep (TOPIC_BYTES_MAX) or a stream may hold (OUTBOX_BYTES_MAX)"
         }
         Refused::NotFound => "Topic not found",
+        Refused::Ended => "Token not found",
     };
     Rejection { code: refused.code(), message }
 }

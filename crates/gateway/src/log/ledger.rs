@@ -6,7 +6,9 @@
 //! of the shards.
 //!
 //! Callers await their command and need not know where it is carried out: without a disk in place, with
-//! one by the [scribe](super::scribe), who writes many commands down at once before it answers any.
+//! one by the [scribe](super::scribe), who writes many commands down at once before it answers any. Who
+//! listens to what is not written down: that is decided in place always, in one step of the stream's
+//! shard ([`Turn`]).
 
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
@@ -15,7 +17,7 @@ use sse_gateway_engine::Time;
 use sse_gateway_engine::log::{
     Description, Listener, Log, LogCensus, LogLimits, Offer, Page, PageSize, Reading,
 };
-use sse_gateway_protocol::Epoch;
+use sse_gateway_protocol::{Epoch, Seq};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::clock::Clock;
@@ -42,17 +44,19 @@ pub(super) struct State {
     /// When [`super::age()`] will look next by itself.
     alarm: Option<Time>,
     pub(super) sealed: bool,
+    /// Up to here numbers may be given out in place: no later life of the log gives them out again.
+    pub(super) numbers_through: Seq,
 }
 
 /// What is offered to each shard, in order.
-pub(super) type Offers = Vec<Vec<Offer>>;
+type Offers = Vec<Vec<Offer>>;
 
 /// Why the log takes no commands; nothing has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unavailable {
     /// The streams end, and what is published would reach nobody.
     ShuttingDown,
-    /// The disk takes nothing, and what is not written must not be answered.
+    /// The disk takes nothing: what is not written must not be answered, or there are no numbers left.
     NotWritten,
 }
 
@@ -72,7 +76,8 @@ impl Ledger {
     ) -> Self {
         let epoch = log.epoch().clone();
         let alarm = log.next_deadline();
-        let state = Mutex::new(State { log, alarm, sealed: false });
+        let numbers_through = if jobs.is_some() { 0 } else { Seq::MAX };
+        let state = Mutex::new(State { log, alarm, sealed: false, numbers_through });
         Self { state, epoch, inboxes, clock, due_sooner: Notify::new(), jobs }
     }
 
@@ -89,7 +94,7 @@ impl Ledger {
         command: impl FnOnce(&mut Log, Time) -> T + Send + 'static,
     ) -> Result<T, Unavailable> {
         match &self.jobs {
-            None => self.turn().await.execute(command),
+            None => self.places().await.execute(command),
             Some(jobs) => self.have_done(jobs, command, false).await,
         }
     }
@@ -100,7 +105,7 @@ impl Ledger {
         command: impl FnOnce(&mut Log, Time) -> T + Send + 'static,
     ) -> Result<T, Unavailable> {
         match &self.jobs {
-            None => self.turn().await.execute(command),
+            None => self.places().await.execute(command),
             Some(jobs) => self.have_done(jobs, command, true).await,
         }
     }
@@ -123,13 +128,21 @@ impl Ledger {
         receiver.await.map_err(|_| dropped())?
     }
 
-    /// Tells whether commands take effect in place: whoever has a [`turn`](Ledger::turn) need not wait.
-    pub(crate) fn is_in_place(&self) -> bool {
-        self.jobs.is_none()
+    /// Waits until a command that nobody writes down can be carried out at once, for a caller that must
+    /// not wait afterwards.
+    ///
+    /// # Errors
+    /// That there are no numbers left, as the disk takes nothing.
+    pub(crate) async fn turn(&self) -> Result<Turn<'_>, Unavailable> {
+        if self.jobs.is_some() && self.lock().is_out_of_numbers() {
+            // Whoever writes reserves more.
+            self.execute(|_, _| ()).await?;
+        }
+        Ok(self.places().await)
     }
 
-    /// Waits until a command can be carried out at once, for a caller that must not wait afterwards.
-    pub(crate) async fn turn(&self) -> Turn<'_> {
+    /// Waits for a place in every inbox.
+    pub(super) async fn places(&self) -> Turn<'_> {
         let mut places = Vec::with_capacity(self.inboxes.len());
         for inbox in &self.inboxes {
             // A shard that is gone has no streams to tell.
@@ -187,16 +200,6 @@ impl Ledger {
         answer
     }
 
-    /// Puts offers into the inboxes, when there is room.
-    pub(super) async fn send(&self, offers: Offers) {
-        for (inbox, offers) in self.inboxes.iter().zip(offers) {
-            if !offers.is_empty() {
-                // A shard that is gone has no streams to tell.
-                let _ = inbox.send(Command::Offers(offers)).await;
-            }
-        }
-    }
-
     fn set_alarm(&self, state: &mut State) {
         let due = state.log.next_deadline();
         if due.is_some_and(|due| state.alarm.is_none_or(|alarm| due < alarm)) {
@@ -221,31 +224,51 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// Carries a command out at once.
+    /// Carries a command out at once. While others wait for the disk, what it offers waits behind them.
     pub(crate) fn execute<T>(self, command: impl FnOnce(&mut Log, Time) -> T) -> Result<T, Unavailable> {
-        let Self { ledger, places } = self;
-        let mut state = ledger.lock();
+        let mut state = self.ledger.lock();
         if state.sealed {
             return Err(Unavailable::ShuttingDown);
         }
-        let now = ledger.clock.now();
+        let now = self.ledger.clock.now();
+        let (others_wait, mark) = (state.log.has_staged(), state.log.mark());
         let answer = command(&mut state.log, now);
-        state.log.commit(now);
-        for (place, offers) in places.into_iter().zip(state.take_offers()) {
+        let to_write = || state.log.staged_since(mark).next().is_some();
+        debug_assert!(self.ledger.jobs.is_none() || !to_write(), "a command for the scribe");
+        if !others_wait {
+            state.log.commit(now);
+            self.send(&mut state);
+        }
+        Ok(answer)
+    }
+
+    /// Lets what is staged take effect, or takes it back.
+    pub(super) fn conclude(self, conclude: impl FnOnce(&mut Log, Time)) {
+        let mut state = self.ledger.lock();
+        conclude(&mut state.log, self.ledger.clock.now());
+        self.send(&mut state);
+    }
+
+    /// Puts what is offered into the inboxes, before anybody else has the log.
+    fn send(self, state: &mut State) {
+        for (place, offers) in self.places.into_iter().zip(state.take_offers()) {
             if let Some(place) = place
                 && !offers.is_empty()
             {
                 place.send(Command::Offers(offers));
             }
         }
-        ledger.set_alarm(&mut state);
-        Ok(answer)
+        self.ledger.set_alarm(state);
     }
 }
 
 impl State {
+    fn is_out_of_numbers(&self) -> bool {
+        self.log.newest() >= self.numbers_through
+    }
+
     /// Takes all offers, those of each shard in order.
-    pub(super) fn take_offers(&mut self) -> Offers {
+    fn take_offers(&mut self) -> Offers {
         let mut offers = Offers::new();
         while let Some((shard, offer)) = self.log.next_offer() {
             if offers.len() <= shard {

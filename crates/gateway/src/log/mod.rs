@@ -14,7 +14,7 @@ mod scribe;
 pub(crate) use age::age;
 pub(crate) use durable::OpenError;
 pub(crate) use durable::{Keeping, open};
-pub(crate) use ledger::{Ledger, Turn, Unavailable};
+pub(crate) use ledger::{Ledger, Unavailable};
 
 #[cfg(test)]
 mod tests;

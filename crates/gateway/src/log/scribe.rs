@@ -59,7 +59,9 @@ struct Staged {
 
 impl<D: Disk> Scribe<D> {
     pub(super) fn new(ledger: Arc<Ledger>, jobs: mpsc::Receiver<Job>, journal: Journal<D>) -> Self {
-        Self { ledger, jobs, journal, batch: Batch::new(), is_failing: false }
+        let scribe = Self { ledger, jobs, journal, batch: Batch::new(), is_failing: false };
+        scribe.tell_numbers();
+        scribe
     }
 
     /// Works on the calling thread until `ended`; then marks that the log ended in order.
@@ -83,6 +85,7 @@ impl<D: Disk> Scribe<D> {
                 }
             }
         });
+        self.write_handed();
         if let Err(error) = self.journal.close() {
             error!(%error, "the log could not be closed in order; the next start takes this for a crash");
         }
@@ -100,18 +103,25 @@ impl<D: Disk> Scribe<D> {
         let written = self.journal.append(&mut self.batch, newest);
         self.batch.clear();
         self.tell(&written);
-        let offers = self.ledger.with_state(|state, now| {
-            match &written {
-                Ok(()) => state.log.commit(now),
-                Err(_) => state.log.fail(now),
-            }
-            state.take_offers()
+        self.tell_numbers();
+        self.ledger.places().await.conclude(|log, now| match &written {
+            Ok(()) => log.commit(now),
+            Err(_) => log.fail(now),
         });
-        self.ledger.send(offers).await;
         for Staged { answer, needs_disk } in staged {
             let lost = needs_disk && written.is_err();
             answer(if lost { Err(Unavailable::NotWritten) } else { Ok(()) });
         }
+    }
+
+    /// What was read since the last batch would be handed again after the restart.
+    fn write_handed(&mut self) {
+        let newest = self.ledger.with_state(|state, now| {
+            records::push_handed(&mut self.batch, &mut state.log, now);
+            state.log.newest()
+        });
+        let written = self.journal.append(&mut self.batch, newest);
+        self.tell(&written);
     }
 
     /// Whether there are numbers for a whole batch that no later life of the log gives out again.
@@ -122,7 +132,14 @@ impl<D: Disk> Scribe<D> {
         }
         let reserved = self.journal.append(&mut self.batch, newest);
         self.tell(&reserved);
+        self.tell_numbers();
         reserved.is_ok()
+    }
+
+    /// Says how many numbers others may give out beside a batch.
+    fn tell_numbers(&self) {
+        let through = self.journal.reserved_through().saturating_sub(NUMBERS_TOGETHER_MAX);
+        self.ledger.with_state(|state, _| state.numbers_through = through);
     }
 
     fn stage(&mut self, first: Job) -> Vec<Staged> {

@@ -11,10 +11,10 @@ use rustix::event::epoll::{self, EventFlags};
 use rustix::io::Errno;
 use sse_gateway_engine::log::{Heard, Listener, Offer};
 use sse_gateway_engine::{Answer, Attempt, Cut, Effect, Key, Limits, Sent, Shard, Time};
+use sse_gateway_protocol::Token;
 use sse_gateway_protocol::callback::CloseReason;
 use sse_gateway_protocol::change::Change;
 use sse_gateway_protocol::sse::{Encoder, Frame};
-use sse_gateway_protocol::{Token, TopicName};
 
 use super::Report;
 use super::sockets::{Input, Sockets};
@@ -186,9 +186,9 @@ impl Driver {
         self.engine.topics_after(key, &change.add, &change.remove)
     }
 
-    /// Tells which of these topics a stream has.
-    pub(crate) fn heard(&self, key: Key, names: &[TopicName]) -> Heard {
-        self.engine.heard(key, names)
+    /// Tells which topics a stream has.
+    pub(crate) fn heard(&self, key: Key) -> Heard {
+        self.engine.heard(key)
     }
 
     pub(crate) fn close(&mut self, token: &Token, reason: &str) -> bool {

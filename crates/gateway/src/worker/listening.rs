@@ -3,17 +3,17 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sse_gateway_engine::log::{Heard, Listened, Listener, Log, Refused, Start};
+use sse_gateway_engine::log::{Heard, Listened, Listener, Log, Refused};
 use sse_gateway_engine::{Accepted, Answer, Key, Then};
 use sse_gateway_protocol::callback::{IfMissing, TOPICS_MAX, TopicWish};
 use sse_gateway_protocol::change::Change;
 use sse_gateway_protocol::sse::{Encoder, Frame};
-use sse_gateway_protocol::{Seq, Token, TopicName};
+use sse_gateway_protocol::{Seq, Token};
 use tokio::sync::oneshot;
 
 use super::Worker;
 use crate::listener::Taken;
-use crate::log::{Turn, Unavailable};
+use crate::log::Unavailable;
 use crate::shard::{self, Command, Unchanged};
 
 /// How the opening of a stream with topics came out.
@@ -31,15 +31,6 @@ pub(crate) enum Opened {
     NotWritten(Taken),
 }
 
-/// A stream that opens when its shard hears that it listens: with a disk behind the log that takes a
-/// while.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    accepted: Accepted,
-    taken: Taken,
-    opened: oneshot::Sender<Opened>,
-}
-
 /// What a stream wants to listen to: its backend's wishes, and its client's cursor.
 pub(crate) type Wanted = (Vec<TopicWish>, Option<Box<[u8]>>);
 
@@ -48,61 +39,14 @@ impl Worker {
     /// subscription comes to the inbox behind this step, and finds the stream. So whoever takes one of
     /// its topics over a moment later replaces it, and a client that has gone takes nothing over.
     pub(crate) async fn listen(&self, key: Key, wanted: Wanted, accepted: Accepted, taken: Taken) -> Opened {
-        let log = &self.shared.log;
-        if log.is_in_place() {
-            let turn = log.turn().await;
-            return self.listen_at_once(turn, key, &wanted, accepted, taken);
-        }
+        let turn = self.shared.log.turn().await;
         if !self.driver.borrow().awaits_answer(key) {
             self.answered(key, Answer::Accepted(accepted));
             return Opened::Gone;
         }
-        let (opened, opens) = oneshot::channel();
-        self.waiting.borrow_mut().insert(key, Waiting { accepted, taken, opened });
-        let listener = Listener { shard: self.index, key };
-        let listened = log.execute(move |log, now| {
-            let (wishes, cursor) = wanted;
-            let listened = log.listen(&wishes, cursor.as_deref(), listener, now);
-            if let Ok(Listened::Listening(start)) = &listened {
-                log.announce(listener, start.clone());
-            }
-            listened
-        });
-        let listened = listened.await;
-        if matches!(listened, Ok(Ok(Listened::Listening(_)))) {
-            // An error says that this thread ends.
-            return opens.await.unwrap_or(Opened::Gone);
-        }
-        match self.waiting.borrow_mut().remove(&key) {
-            Some(Waiting { accepted, taken, .. }) => self.conclude(key, listened, accepted, taken),
-            None => Opened::Gone,
-        }
-    }
-
-    fn listen_at_once(
-        &self,
-        turn: Turn<'_>,
-        key: Key,
-        (wishes, cursor): &Wanted,
-        accepted: Accepted,
-        taken: Taken,
-    ) -> Opened {
-        let listener = Listener { shard: self.index, key };
-        if !self.driver.borrow().awaits_answer(key) {
-            self.answered(key, Answer::Accepted(accepted));
-            return Opened::Gone;
-        }
-        let listened = turn.execute(|log, now| log.listen(wishes, cursor.as_deref(), listener, now));
-        self.conclude(key, listened, accepted, taken)
-    }
-
-    /// The log has told its shard that a stream listens.
-    pub(super) fn open_waiting(&self, key: Key, start: Start) {
-        let waiting = self.waiting.borrow_mut().remove(&key);
-        let Some(Waiting { accepted, taken, opened }) = waiting else { return };
-        let outcome = self.conclude(key, Ok(Ok(Listened::Listening(start))), accepted, taken);
-        // Nobody waits for it any more when the thread ends.
-        let _ = opened.send(outcome);
+        let ((wishes, cursor), listener) = (wanted, Listener { shard: self.index, key });
+        let listen = |log: &mut Log, now| log.listen(&wishes, cursor.as_deref(), listener, now);
+        self.conclude(key, turn.and_then(|turn| turn.execute(listen)), accepted, taken)
     }
 
     fn conclude(
@@ -160,39 +104,26 @@ impl Worker {
         self.shared.ask_all(command).await.into_iter().map(|(_, closed)| closed).sum()
     }
 
-    async fn change_here(&self, token: &Token, change: Change) -> Result<Seq, Unchanged> {
-        let log = &self.shared.log;
-        let changed = if log.is_in_place() {
-            let turn = log.turn().await;
-            let (listener, heard) = self.changeable(token, &change)?;
-            turn.execute(|log, now| log.change(listener, &change.add, &change.remove, &heard, now))
-        } else {
-            let (listener, heard) = self.changeable(token, &change)?;
-            let asked = log.with(|log, _| log.hear(listener, heard));
-            let command = move |log: &mut Log, now| {
-                let heard = log.recall(asked);
-                log.change(listener, &change.add, &change.remove, &heard, now)
-            };
-            let changed = log.execute(command).await;
-            if changed.is_err() {
-                // It may not have been made.
-                log.with(|log, _| log.recall(asked));
-            }
-            changed
-        };
-        changed.map_err(Unchanged::Unavailable)?.map_err(Unchanged::Refused)
+    /// Changes what a stream of this shard listens to, in one step of it, so that it is the stream that
+    /// was found.
+    async fn change_here(&self, token: &Token, change: &Change) -> Result<Seq, Unchanged> {
+        let turn = self.shared.log.turn().await.map_err(Unchanged::Unavailable)?;
+        let (listener, heard) = self.changeable(token, change)?;
+        let changed = turn.execute(|log, now| log.change(listener, &change.add, &change.remove, &heard, now));
+        changed.map_err(Unchanged::Unavailable)?.map_err(|refused| match refused {
+            Refused::Ended => Unchanged::NotFound,
+            refused => Unchanged::Refused(refused),
+        })
     }
 
-    /// Finds a stream that may be changed so, and what it has of the topics in question.
+    /// Finds a stream that may be changed so, and what it has.
     fn changeable(&self, token: &Token, change: &Change) -> Result<(Listener, Heard), Unchanged> {
         let driver = self.driver.borrow();
         let key = driver.find(token).ok_or(Unchanged::NotFound)?;
         if driver.topics_after(key, change) > TOPICS_MAX {
             return Err(Unchanged::TooMany);
         }
-        let added = change.add.iter().map(|wish| &wish.name);
-        let names: Vec<TopicName> = added.chain(&change.remove).cloned().collect();
-        Ok((Listener { shard: self.index, key }, driver.heard(key, &names)))
+        Ok((Listener { shard: self.index, key }, driver.heard(key)))
     }
 
     /// Asks a shard by its inbox, the own one too: the question stands behind what was offered before.
@@ -203,15 +134,14 @@ impl Worker {
     }
 }
 
-/// Changes what a stream listens to, in one step of its shard if the log is in place, so that it is the
-/// stream that was found.
+/// Changes what a stream listens to, and answers.
 pub(super) async fn change(
     worker: Rc<Worker>,
     token: Token,
     change: Change,
     answer: oneshot::Sender<Result<Seq, Unchanged>>,
 ) {
-    let changed = worker.change_here(&token, change).await;
+    let changed = worker.change_here(&token, &change).await;
     // Whoever asked may be gone by now; the answer then interests nobody.
     let _ = answer.send(changed);
 }

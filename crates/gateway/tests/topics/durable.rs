@@ -115,6 +115,17 @@ async fn what_was_deleted_stays_deleted() {
     }
 }
 
+#[tokio::test]
+async fn what_was_handed_to_a_stream_is_not_undelivered_after_a_restart_in_order() {
+    let (mut stage, _directory) = start_on_disk(&[]).await;
+    stage.event("inbox", "1").await;
+    let undelivered = json!([{"name": "inbox", "from": "undelivered"}]);
+    assert_eq!(stage.subscribe("/", undelivered.clone()).await.next().await.text(), "1");
+    stage.restart(Restart::Stopped).await;
+    stage.event("inbox", "2").await;
+    assert_eq!(stage.subscribe("/", undelivered).await.next().await.text(), "2");
+}
+
 /// A task that has not reported yet is no unknown task after a crash.
 #[tokio::test]
 async fn a_topic_that_was_created_without_events_exists_after_a_restart() {

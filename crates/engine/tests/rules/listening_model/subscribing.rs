@@ -129,7 +129,7 @@ impl Run {
         let wishes: Vec<TopicWish> = add.iter().map(|topic| TopicWish::to(name(*topic))).collect();
         let names: Vec<TopicName> = remove.iter().map(|topic| name(*topic)).collect();
         let listener = Listener { shard: client.shard, key: client.key };
-        let heard = self.shards[client.shard].heard(client.key, &names);
+        let heard = self.shards[client.shard].heard(client.key);
         if let Ok(at) = self.log.change(listener, &wishes, &names, &heard, self.now) {
             client.topics.retain(|topic| !remove.contains(topic));
             client.topics.extend(&add);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_gateway_engine::log::{Listened, Listener, Log, LogLimits, TopicId};
+use sse_gateway_engine::log::{Listened, Listener, Log, LogLimits, Refused, TopicId};
 use sse_gateway_engine::{Accepted, Answer, Effect, Key, Then};
 use sse_gateway_protocol::callback::{From, TopicWish};
 use sse_gateway_protocol::publish::Publish;
@@ -102,12 +102,19 @@ impl World {
 
     /// Changes what a stream listens to; gives the number of the change.
     pub(crate) fn change(&mut self, client: Client, add: &[TopicWish], remove: &[&str]) -> Seq {
+        self.try_change(client, add, remove).expect("changed")
+    }
+
+    pub(crate) fn try_change(
+        &mut self,
+        client: Client,
+        add: &[TopicWish],
+        remove: &[&str],
+    ) -> Result<Seq, Refused> {
         let remove: Vec<TopicName> = remove.iter().map(|topic| name(topic)).collect();
-        let names: Vec<TopicName> =
-            add.iter().map(|wish| wish.name.clone()).chain(remove.iter().cloned()).collect();
-        let heard = self.shard.heard(client.key, &names);
+        let heard = self.shard.heard(client.key);
         let listener = Listener { shard: 0, key: client.key };
-        let at = self.log.change(listener, add, &remove, &heard, self.now).expect("changed");
+        let at = self.log.change(listener, add, &remove, &heard, self.now);
         self.commit();
         at
     }

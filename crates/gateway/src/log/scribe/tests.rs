@@ -66,7 +66,8 @@ impl Desk {
     async fn listen(&self) {
         let wish = TopicWish::to(TopicName::parse("t").expect("a name"));
         let listener = Listener { shard: 0, key: Key::from_bits(1) };
-        let listened = self.ledger.execute(move |log, now| log.listen(&[wish], None, listener, now)).await;
+        let turn = self.ledger.turn().await.expect("numbers");
+        let listened = turn.execute(|log, now| log.listen(&[wish], None, listener, now));
         assert!(matches!(listened, Ok(Ok(Listened::Listening(_)))), "{listened:?}");
     }
 
