@@ -5,12 +5,15 @@
 //     '-------------'                  the connection was lost: EventSource comes back by itself,
 //                                      with the id of the last event that it got
 //
+// A stream whose only event is `unavailable` says why there is none now; its end makes EventSource
+// come back after the delay that it was told.
+//
 // `connection_close` must make the page close the EventSource. It takes the end of a response for
 // a lost connection, and would come back for more. With the reason `deleted` it should: what it
 // listened to begins anew.
 
 /** The event names that come; EventSource delivers only names one asks for, and `cursor` is its own affair. */
-const NAMES = ["message", "connection_open", "task_event", "version", "error", "gap", "connection_close"];
+const NAMES = ["message", "connection_open", "task_event", "version", "error", "gap", "connection_close", "unavailable"];
 /** How long connecting may last before the page says why it may take longer. */
 const SLOW_CONNECT_MS = 3000;
 const SLOW_CONNECT =
@@ -37,6 +40,7 @@ export class Stream {
   #onBegin;
   #source = null;
   #slow = null;
+  #trouble = "";
   state = "closed";
 
   /**
@@ -79,6 +83,7 @@ export class Stream {
     const resumes = name === "connection_open" && lastEventId !== "";
     if ((name === "connection_open" && !resumes) || name === "gap" || reason === "deleted") this.#onBegin();
     this.#onEvent(name, data);
+    this.#trouble = name === "unavailable" ? (readJson(data)?.reason ?? "") : "";
     if (name === "connection_close" && reason !== "deleted") {
       this.close(reason === "replaced" ? "replaced" : "closed", reason);
     }
@@ -88,7 +93,9 @@ export class Stream {
     if (this.#source?.readyState === EventSource.CLOSED) {
       this.close("closed", "The gateway refused the stream; EventSource does not try again after that.");
     } else if (this.#source) {
-      this.#enter("connecting", "The connection was lost; the browser is trying again.");
+      const cause = this.#trouble ? `The gateway is not available (${this.#trouble})` : "The connection was lost";
+      this.#trouble = "";
+      this.#enter("connecting", `${cause}; the browser is trying again.`);
     }
   }
 

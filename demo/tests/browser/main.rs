@@ -108,6 +108,27 @@ async fn with_two_backend_processes_every_task_reaches_the_page_whichever_is_cal
     .await;
 }
 
+#[tokio::test]
+async fn a_page_whose_backend_is_away_says_so_and_finds_its_way_back_by_itself() {
+    in_browser(Site::of_two_processes, async |tab, mut site| {
+        tab.wait_text("#version-state", "open").await;
+        tab.click("#version-toggle").await;
+        tab.wait_text("#version-state", "closed").await;
+        site.stop_backend().await;
+
+        tab.click("#version-toggle").await;
+        tab.wait_for("#events tr[data-name=unavailable]").await;
+        tab.wait_text("#version-state", "connecting").await;
+
+        site.start_backend().await;
+        let opened = "#events tr[data-name=connection_open]";
+        let before = tab.count(opened).await;
+        eventually("the stream is back", async || tab.count(opened).await > before).await;
+        tab.wait_text("#version-state", "open").await;
+    })
+    .await;
+}
+
 async fn start_task(tab: &Tab, steps: &str, delay: &str) {
     tab.wait_text("#version-state", "open").await;
     tab.fill("#start-form [name=steps]", steps).await;

@@ -3,9 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde_json::Value;
-use sse_gateway_testkit::{Client, End, Gateway, Process, Relay, binary, free_port};
+use sse_gateway_testkit::{Client, End, Gateway, Process, Relay, Signal, binary, free_port};
 
 const SECRET: &str = "both-halves-know-it";
+
+type Start = (&'static [&'static str], Vec<(&'static str, String)>);
 
 /// A running demo; ended when dropped.
 pub(crate) struct Site {
@@ -14,7 +16,9 @@ pub(crate) struct Site {
     /// Between the browser and the gateway.
     pub(crate) wire: Relay,
     gateway: SocketAddr,
-    _demo: Process,
+    demo: Process,
+    /// How the demo was started.
+    start: Start,
     _gateway: Option<Gateway>,
 }
 
@@ -23,13 +27,14 @@ impl Site {
     pub(crate) async fn of_one_process() -> Self {
         let gateway = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let (wire, port) = (Relay::start(gateway), free_port());
-        let environment = [
+        let environment = vec![
             ("PORT", gateway.port().to_string()),
             ("BACKEND_PORT", port.to_string()),
             ("PUBLIC_GATEWAY_URL", format!("http://{}", wire.address())),
         ];
-        let demo = start_demo(&[], &environment).await;
-        Self { url: format!("http://localhost:{port}/"), wire, gateway, _demo: demo, _gateway: None }
+        let start: Start = (&[], environment);
+        let demo = start_demo(&start).await;
+        Self { url: format!("http://localhost:{port}/"), wire, gateway, demo, start, _gateway: None }
     }
 
     /// A gateway, and a backend of two processes on one port.
@@ -44,16 +49,28 @@ impl Site {
         .await;
         let gateway = sse_gateway_testkit::Endpoint::address(&running);
         let wire = Relay::start(gateway);
-        let environment = [
+        let environment = vec![
             ("PORT", port.to_string()),
             ("SSE_GATEWAY_URL", format!("http://{gateway}")),
             ("PUBLIC_GATEWAY_URL", format!("http://{}", wire.address())),
             ("SSE_GATEWAY_SECRET", SECRET.to_owned()),
             ("SSE_CALLBACK_SECRET", SECRET.to_owned()),
         ];
-        let demo = start_demo(&["backend", "--processes", "2"], &environment).await;
+        let start: Start = (&["backend", "--processes", "2"], environment);
+        let demo = start_demo(&start).await;
         let url = format!("http://localhost:{port}/");
-        Self { url, wire, gateway, _demo: demo, _gateway: Some(running) }
+        Self { url, wire, gateway, demo, start, _gateway: Some(running) }
+    }
+
+    /// Ends the backend's processes; the gateway and its streams stay.
+    pub(crate) async fn stop_backend(&mut self) {
+        self.demo.signal(Signal::TERM);
+        self.demo.wait_exit().await;
+    }
+
+    /// Starts them again, at the same place.
+    pub(crate) async fn start_backend(&mut self) {
+        self.demo = start_demo(&self.start).await;
     }
 
     /// Gives what the model said in a chat, to its end, as the gateway tells it to somebody new.
@@ -72,9 +89,9 @@ impl Site {
     }
 }
 
-async fn start_demo(arguments: &[&str], environment: &[(&str, String)]) -> Process {
+async fn start_demo((arguments, environment): &Start) -> Process {
     let path = binary("sse-gateway-demo", "sse-gateway-demo");
-    let demo = Process::start(&path, arguments, environment.iter().map(|(name, value)| (name, value)));
+    let demo = Process::start(&path, *arguments, environment.iter().map(|(name, value)| (name, value)));
     demo.wait_output("SSE Gateway demo: open").await;
     demo
 }
