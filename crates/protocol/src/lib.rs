@@ -23,7 +23,6 @@ pub mod send;
 pub mod sse;
 mod token;
 mod topic;
-pub mod understands;
 
 pub use event::Event;
 pub use position::{Epoch, POSITION_BYTES_MAX, Position, Seq};

@@ -2,7 +2,6 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::StatusCode;
-use sse_gateway_protocol::understands::{self, Understands};
 
 /// How large an answer's head may be, and each line between the chunks of a body.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -20,8 +19,6 @@ pub(super) struct Head {
     /// Whether another request may follow on the connection.
     pub(super) keeps_alive: bool,
     pub(super) body: Body,
-    /// What the backend says it understands beyond the original protocol.
-    pub(super) understands: Understands,
 }
 
 /// What of a body is still to come.
@@ -94,9 +91,7 @@ impl Head {
             _ => body,
         };
         keeps_alive &= body != Body::UntilEnd && status != StatusCode::SWITCHING_PROTOCOLS;
-        let named = headers.iter().filter(|header| header.name.eq_ignore_ascii_case(understands::HEADER));
-        let understands = Understands::read(named.map(|header| header.value));
-        Ok(Self { status, keeps_alive, body, understands })
+        Ok(Self { status, keeps_alive, body })
     }
 }
 
@@ -245,15 +240,6 @@ mod tests {
         let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n";
         reads(&format!("{interim}HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na"), 200, "a", true);
         reads("HTTP/1.1 101 Switching Protocols\r\n\r\n", 101, "", false);
-    }
-
-    #[test]
-    fn what_the_backend_understands_is_read_from_every_line() {
-        let mut answer = BytesMut::from(
-            "HTTP/1.1 204 OK\r\nSSE-Gateway-Understands: refresh, x\r\nsse-gateway-understands: lives\r\n\r\n",
-        );
-        let head = Head::take(&mut answer).expect("well formed").expect("whole");
-        assert_eq!(head.understands.to_value(), "refresh, lives");
     }
 
     #[test]

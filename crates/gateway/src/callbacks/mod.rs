@@ -16,7 +16,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use sse_gateway_protocol::features;
-use sse_gateway_protocol::understands::Understands;
 use tokio::task::spawn_local;
 
 use crate::config::{self, CallbackUrl};
@@ -27,12 +26,8 @@ use pool::Pool;
 /// How a callback came out.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// The backend answered 2xx with this body, and says what it understands.
-    Accepted {
-        body: Bytes,
-        #[expect(dead_code, reason = "the rules that read it come next")]
-        understands: Understands,
-    },
+    /// The backend answered 2xx with this body.
+    Accepted(Bytes),
     /// The backend answered another status.
     Refused(StatusCode),
     /// A 2xx answer is larger than it may be.
@@ -146,7 +141,7 @@ impl Callbacks {
             Ok(answered) => answered,
             Err(error) => return Outcome::Failed { seen: seen.get(), error },
         };
-        let Head { status, keeps_alive, body, understands } = head;
+        let Head { status, keeps_alive, body } = head;
         let bytes_max = self.target.answer_bytes_max;
         if !status.is_success() {
             // The status is the answer; its body is read only so that the connection can be reused.
@@ -166,7 +161,7 @@ impl Callbacks {
                 if keeps_alive {
                     self.pool.put(connection);
                 }
-                Outcome::Accepted { body, understands }
+                Outcome::Accepted(body)
             }
             Err(BodyError::TooLarge) => Outcome::TooLarge,
             Err(BodyError::Broken(error)) => Outcome::Failed { seen: true, error },

@@ -74,7 +74,7 @@ async fn issue(worker: &Worker, disconnect: Disconnect, place: OwnedSemaphorePer
     worker.shared.metrics.callback("disconnect", &outcome, started.elapsed());
     let reason = reason.as_str();
     match outcome {
-        Outcome::Accepted { .. } | Outcome::TooLarge => debug!(?token, reason, opened, "stream ended"),
+        Outcome::Accepted(_) | Outcome::TooLarge => debug!(?token, reason, opened, "stream ended"),
         outcome => warn!(?token, reason, opened, ?outcome, "the backend did not take a disconnect"),
     }
 }

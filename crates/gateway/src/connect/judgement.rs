@@ -19,7 +19,7 @@ pub(super) enum Judgement {
 impl Judgement {
     pub(super) fn of(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Accepted { body, .. } => match ConnectAnswer::read(&body) {
+            Outcome::Accepted(body) => match ConnectAnswer::read(&body) {
                 Ok((answer, defect)) => Self::Accepted { answer, defect },
                 Err(error) => Self::Refused(Refusal {
                     detail: Some(error.to_string()),

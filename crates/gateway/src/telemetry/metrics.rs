@@ -203,7 +203,7 @@ impl Metrics {
 
     pub(crate) fn callback(&self, action: &'static str, outcome: &Outcome, took: Duration) {
         let outcome = match outcome {
-            Outcome::Accepted { .. } => "accepted",
+            Outcome::Accepted(_) => "accepted",
             Outcome::Refused(_) => "refused",
             Outcome::TooLarge => "invalid_answer",
             Outcome::TimedOut { .. } => "timeout",
