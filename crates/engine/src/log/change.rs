@@ -12,8 +12,8 @@ use crate::Time;
 impl Log {
     /// Lets a stream listen to other topics: new ones from here on, and some no longer.
     ///
-    /// `heard` is what the stream has, as [`Shard::heard`](crate::Shard::heard) tells in the same step, or
-    /// as [`recall`](Log::recall) gives. It does not count any more as a listener of those to remove, and
+    /// `heard` is what the stream has, as [`Shard::heard`](crate::Shard::heard) tells in the same
+    /// step. It does not count any more as a listener of those to remove, and
     /// about those to add that it has already nothing changes. Gives the number of the change; the shard
     /// applies it in order with publishes. No topic is in both lists.
     ///

@@ -17,17 +17,6 @@ pub(super) struct Changing {
     /// Removals that are on their way, by what the stream has had the topic since; for each it will say
     /// that it has left.
     leaving: HashMap<(Listener, TopicId), VecDeque<Seq>>,
-    /// What streams have, as far as they have got, of which a change is still to be made.
-    asked: HashMap<Listener, Vec<(u64, Heard)>>,
-    /// Counts the changes that were asked for.
-    asks: u64,
-}
-
-/// A change of a stream's topics that is still to be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked {
-    listener: Listener,
-    ask: u64,
 }
 
 /// A change that its stream has not got to.
@@ -36,16 +25,6 @@ pub(super) struct Waiting {
     pub(super) at: Seq,
     pub(super) add: Vec<TopicId>,
     pub(super) remove: Vec<TopicId>,
-}
-
-impl Heard {
-    fn get_to(&mut self, change: &Waiting) {
-        if self.since < change.at {
-            self.since = change.at;
-            self.topics.retain(|topic| !change.remove.contains(topic));
-            self.topics.extend(&change.add);
-        }
-    }
 }
 
 impl Changing {
@@ -68,11 +47,7 @@ impl Changing {
     /// Forgets what the stream has applied, or will never apply.
     pub(super) fn applied(&mut self, listener: Listener, since: Seq) {
         let Some(waiting) = self.waiting.get_mut(&listener) else { return };
-        while let Some(applied) = waiting.pop_front_if(|waiting| waiting.at <= since) {
-            for (_, heard) in self.asked.get_mut(&listener).into_iter().flatten() {
-                heard.get_to(&applied);
-            }
-        }
+        while waiting.pop_front_if(|waiting| waiting.at <= since).is_some() {}
         if waiting.is_empty() {
             self.waiting.remove(&listener);
         }
@@ -98,29 +73,8 @@ impl Changing {
         self.leaving.entry((listener, topic)).or_default().push_back(since);
     }
 
-    /// Keeps what a stream has until its change is made, and up to date.
-    pub(super) fn ask(&mut self, listener: Listener, heard: Heard) -> Asked {
-        self.asks += 1;
-        self.asked.entry(listener).or_default().push((self.asks, heard));
-        Asked { listener, ask: self.asks }
-    }
-
-    /// Gives what a stream has.
-    pub(super) fn recall(&mut self, asked: Asked) -> Heard {
-        let Entry::Occupied(mut all) = self.asked.entry(asked.listener) else { return Heard::default() };
-        let place = all.get().iter().position(|(ask, _)| *ask == asked.ask);
-        let heard = place.map(|place| all.get_mut().remove(place).1);
-        if all.get().is_empty() {
-            all.remove();
-        }
-        heard.unwrap_or_default()
-    }
-
     /// A stream has left a topic; tells whether its removal was on the way.
     pub(super) fn has_left(&mut self, listener: Listener, topic: TopicId, since: Seq) -> bool {
-        for (_, heard) in self.asked.get_mut(&listener).into_iter().flatten() {
-            heard.topics.retain(|other| *other != topic);
-        }
         let Entry::Occupied(mut leaving) = self.leaving.entry((listener, topic)) else { return false };
         // Else this is an earlier subscription, that ended by itself.
         let removed = leaving.get_mut().pop_front_if(|had_since| *had_since <= since).is_some();

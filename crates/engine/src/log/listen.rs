@@ -6,10 +6,9 @@ use sse_gateway_protocol::callback::{From, TopicWish};
 use sse_gateway_protocol::control::GapReason;
 use sse_gateway_protocol::{Position, Seq};
 
-use super::changing::Asked;
 use super::staging::{Appended, Staged};
 use super::topic::Topic;
-use super::types::{Heard, Listened, Listener, Offer, Start, Subscription, TopicId};
+use super::types::{Listened, Listener, Offer, Start, Subscription, TopicId};
 use super::{Log, Refused};
 use crate::Time;
 
@@ -81,24 +80,6 @@ impl Log {
             start.topics.push(Subscription { topic, name: wish.name.clone(), after });
         }
         Ok(Listened::Listening(start))
-    }
-
-    /// Gives a subscription to its shard in order with all offers, right after [`listen`](Log::listen):
-    /// for a driver that cannot open the stream before anything else happens.
-    pub fn announce(&mut self, listener: Listener, start: Start) {
-        self.stage_offers(vec![listener.shard], &Offer::Listening { key: listener.key, start });
-    }
-
-    /// Keeps what a stream has of the topics in question, for a driver that makes the
-    /// [`change`](Log::change) later: the stream may end before, or get to another change.
-    /// [`recall`](Log::recall) must follow, also when nothing comes of it.
-    pub fn hear(&mut self, listener: Listener, heard: Heard) -> Asked {
-        self.changing.ask(listener, heard)
-    }
-
-    /// Gives what a stream has of them, when its change is made or given up.
-    pub fn recall(&mut self, asked: Asked) -> Heard {
-        self.changing.recall(asked)
     }
 
     /// Closes every stream that listens to a topic; the topic goes on. Gives how many that are.

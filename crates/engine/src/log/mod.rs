@@ -34,7 +34,6 @@ use self::staging::Staged;
 use self::topics::Topics;
 use crate::Time;
 
-pub use changing::Asked;
 pub use limits::LogLimits;
 pub use publish::Published;
 pub use read::PageSize;

@@ -65,14 +65,6 @@ pub enum Offer {
         /// What it does not listen to any more.
         remove: Vec<TopicId>,
     },
-    /// A stream listens from here on: it opens now. Only when the driver could not open it together with
-    /// its subscription ([`Log::announce`](super::Log::announce)).
-    Listening {
-        /// The stream; it may be gone.
-        key: Key,
-        /// What it starts with.
-        start: Start,
-    },
     /// Who has listened since before `at` is closed; the topic goes on.
     Closed {
         /// The topic.

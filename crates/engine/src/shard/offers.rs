@@ -32,8 +32,6 @@ impl Shard {
                 let change = Change { at: *at, add: add.clone(), remove: remove.clone() };
                 self.in_order(*key, Later::Changed(change));
             }
-            // The driver opens the stream.
-            Offer::Listening { .. } => {}
             Offer::Closed { topic, at, reason } => self.closed(*topic, *at, reason),
         }
     }

@@ -3,7 +3,7 @@
 use sse_gateway_engine::log::{Heard, Offer};
 use sse_gateway_protocol::callback::From;
 
-use crate::desk::{Desk, exclusive, from, name, publish};
+use crate::desk::{Desk, exclusive, from, publish};
 
 #[test]
 fn a_newcomer_replaces_the_holder_in_sequence_order() {
@@ -83,36 +83,6 @@ fn a_stream_that_asks_again_for_what_it_has_is_not_counted_twice_nor_replaced_by
     assert_eq!(desk.receivers("a"), 2);
     desk.leave(&stream, false);
     assert_eq!(desk.receivers("a"), 1);
-}
-
-#[test]
-fn a_change_of_a_stream_that_has_left_meanwhile_counts_nobody_out() {
-    let mut desk = Desk::new();
-    let stream = desk.listen(&[from("a", From::Now)], None);
-    desk.listen(&[from("a", From::Now)], None);
-    let heard = Heard { since: stream.start.since, topics: vec![stream.start.topics[0].topic] };
-    let asked = desk.log.hear(stream.listener, heard);
-    desk.leave(&stream, false);
-    let heard = desk.log.recall(asked);
-    desk.log.change(stream.listener, &[], &[name("a")], &heard, desk.now).expect("changed");
-    assert_eq!(desk.receivers("a"), 1);
-}
-
-#[test]
-fn a_change_of_a_stream_that_has_got_a_topic_meanwhile_takes_it_away() {
-    let mut desk = Desk::new();
-    let mut stream = desk.listen(&[from("a", From::Now)], None);
-    let heard = Heard { since: stream.start.since, topics: Vec::new() };
-    let asked = [(); 2].map(|()| desk.log.hear(stream.listener, heard.clone()));
-    let heard = desk.log.recall(asked[0]);
-    let at =
-        desk.log.change(stream.listener, &[from("b", From::Now)], &[], &heard, desk.now).expect("changed");
-    stream.start.since = at;
-    desk.read_page(&mut stream, 9);
-    let heard = desk.log.recall(asked[1]);
-    assert_eq!((desk.receivers("b"), heard.since), (1, at));
-    desk.log.change(stream.listener, &[], &[name("b")], &heard, desk.now).expect("changed");
-    assert_eq!(desk.receivers("b"), 0);
 }
 
 #[test]

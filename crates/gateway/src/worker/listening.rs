@@ -110,10 +110,7 @@ impl Worker {
         let turn = self.shared.log.turn().await.map_err(Unchanged::Unavailable)?;
         let (listener, heard) = self.changeable(token, change)?;
         let changed = turn.execute(|log, now| log.change(listener, &change.add, &change.remove, &heard, now));
-        changed.map_err(Unchanged::Unavailable)?.map_err(|refused| match refused {
-            Refused::Ended => Unchanged::NotFound,
-            refused => Unchanged::Refused(refused),
-        })
+        changed.map_err(Unchanged::Unavailable)?.map_err(Unchanged::Refused)
     }
 
     /// Finds a stream that may be changed so, and what it has.
