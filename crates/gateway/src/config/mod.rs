@@ -24,6 +24,7 @@ pub use callback::CallbackUrl;
 pub use file::read_file;
 pub use secret::Secret;
 pub use setting::{Mistake, Origin, Setting};
+pub(crate) use value::UNAVAILABLE_RETRY_MS_MIN;
 pub use value::{LogFormat, LogSync, TransientRefusal};
 
 use setting::Reader;

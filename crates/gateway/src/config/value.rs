@@ -14,7 +14,7 @@ const SECONDS_MAX: u64 = 31_536_000;
 /// An hour: whoever waits longer for a sync wants none.
 const MILLISECONDS_MAX: u64 = 3_600_000;
 /// Clients that come back more often than that are a storm of their own.
-const RETRY_MS_MIN: u64 = 1_000;
+pub(crate) const UNAVAILABLE_RETRY_MS_MIN: u64 = 1_000;
 /// hyper's parser needs this much at least.
 const HEAD_BYTES_MIN: usize = 8192;
 /// hyper makes room for this many with each request, and its map of headers panics past 24,576.
@@ -108,8 +108,13 @@ pub(super) fn transient_refusal(value: &str) -> Result<TransientRefusal, String>
 }
 
 pub(super) fn unavailable_retry_ms(value: &str) -> Result<u64, String> {
-    let retry_ms = value.parse().ok().filter(|retry_ms| (RETRY_MS_MIN..=MILLISECONDS_MAX).contains(retry_ms));
-    retry_ms.ok_or_else(|| format!("an integer of milliseconds from {RETRY_MS_MIN} to {MILLISECONDS_MAX}"))
+    let retry_ms = value
+        .parse()
+        .ok()
+        .filter(|retry_ms| (UNAVAILABLE_RETRY_MS_MIN..=MILLISECONDS_MAX).contains(retry_ms));
+    retry_ms.ok_or_else(|| {
+        format!("an integer of milliseconds from {UNAVAILABLE_RETRY_MS_MIN} to {MILLISECONDS_MAX}")
+    })
 }
 
 pub(super) fn bytes(value: &str) -> Result<usize, String> {

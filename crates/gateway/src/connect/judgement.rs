@@ -62,7 +62,6 @@ fn by_backend(status: StatusCode) -> Refusal {
         outcome,
         perhaps_accepted: false,
         detail: None,
-        wait: None,
     }
 }
 

@@ -1,7 +1,5 @@
 //! Why a client is turned away, before or after the backend was asked.
 
-use std::time::Duration;
-
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::Response;
 use sse_gateway_protocol::code::Code;
@@ -26,23 +24,13 @@ pub(super) struct Refusal {
     pub(super) perhaps_accepted: bool,
     /// What is known beyond the message, for the log.
     pub(super) detail: Option<String>,
-    /// How long its cause lasts, if that is known.
-    pub(super) wait: Option<Duration>,
 }
 
 impl Refusal {
     /// A refusal of the gateway's own, with its code's status; the backend has not accepted.
     pub(super) fn ours(code: Code, message: &str, outcome: &'static str) -> Self {
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self {
-            status,
-            code,
-            message: message.to_owned(),
-            outcome,
-            perhaps_accepted: false,
-            detail: None,
-            wait: None,
-        }
+        Self { status, code, message: message.to_owned(), outcome, perhaps_accepted: false, detail: None }
     }
 
     /// Gives what the client hears.
@@ -79,7 +67,7 @@ impl Refusal {
             return Telling::Status(HeaderMap::new());
         };
         metrics.transient_refusal(trouble.as_str());
-        let delay_ms = fastrand::u64(trouble.delays(tone.retry_ms, self.wait));
+        let delay_ms = fastrand::u64(trouble.delays(tone.retry_ms));
         if tone.as_stream {
             return Telling::Stream(control::unavailable(trouble.as_str(), delay_ms));
         }

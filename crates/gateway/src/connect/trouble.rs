@@ -1,19 +1,14 @@
-//! Trouble that passes: what it is, and when a client should ask again (protocol 22.1). Pure.
+//! Trouble that passes: what it is, and when a client should ask again (protocol 19.1). Pure.
 
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
 use sse_gateway_protocol::code::Code;
 
-use crate::config::{Retries, TransientRefusal};
+use crate::config::{Retries, TransientRefusal, UNAVAILABLE_RETRY_MS_MIN};
 
-/// The shortest delay that a client is told: some browsers take less for "at once".
-const RETRY_MS_MIN: u64 = 1_000;
 /// Under overload a client stays away for one to three times `UNAVAILABLE_RETRY_MS`.
 const OVERLOAD_FACTOR: u64 = 3;
-/// The longest delay that somebody else can ask for.
-const WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// Why a client cannot have its stream at the moment. Whoever is refused for another reason, such as the
 /// backend's 403, should not ask again.
@@ -62,17 +57,12 @@ impl Trouble {
         }
     }
 
-    /// Gives the delays to choose from, in milliseconds. `wait` is what is known of how long the trouble
-    /// lasts: nobody is told less, and those who wait for the same thing do not come back in one moment.
-    pub(super) fn delays(self, retry_ms: u64, wait: Option<Duration>) -> RangeInclusive<u64> {
-        let retry_ms = retry_ms.max(RETRY_MS_MIN);
-        let (least, most) = match self {
-            Self::Overloaded | Self::BackendOverloaded => (retry_ms, OVERLOAD_FACTOR * retry_ms),
-            _ => (RETRY_MS_MIN, retry_ms),
-        };
-        match wait.map(|wait| wait.min(WAIT_MAX).as_millis() as u64) {
-            Some(wait) => wait.max(RETRY_MS_MIN)..=(wait + retry_ms).max(RETRY_MS_MIN),
-            None => least..=most,
+    /// Gives the delays to choose from, in milliseconds: those who met the same trouble must not come back
+    /// in one moment.
+    pub(super) fn delays(self, retry_ms: u64) -> RangeInclusive<u64> {
+        match self {
+            Self::Overloaded | Self::BackendOverloaded => retry_ms..=OVERLOAD_FACTOR * retry_ms,
+            _ => UNAVAILABLE_RETRY_MS_MIN..=retry_ms,
         }
     }
 }
@@ -175,13 +165,11 @@ mod tests {
     }
 
     #[test]
-    fn delays_are_wider_under_overload_and_never_shorter_than_what_is_known() {
-        assert_eq!(Trouble::Draining.delays(5_000, None), 1_000..=5_000);
-        assert_eq!(Trouble::BackendTimeout.delays(1_000, None), 1_000..=1_000);
-        assert_eq!(Trouble::Overloaded.delays(5_000, None), 5_000..=15_000);
-        assert_eq!(Trouble::Overloaded.delays(5_000, Some(Duration::from_secs(20))), 20_000..=25_000);
-        assert_eq!(Trouble::BackendUnavailable.delays(5_000, Some(Duration::ZERO)), 1_000..=5_000);
-        assert_eq!(Trouble::BackendUnavailable.delays(5_000, Some(Duration::MAX)), 300_000..=305_000);
+    fn delays_are_wider_under_overload() {
+        assert_eq!(Trouble::Draining.delays(5_000), 1_000..=5_000);
+        assert_eq!(Trouble::BackendTimeout.delays(1_000), 1_000..=1_000);
+        assert_eq!(Trouble::Overloaded.delays(5_000), 5_000..=15_000);
+        assert_eq!(Trouble::BackendOverloaded.delays(5_000), 5_000..=15_000);
     }
 
     #[test]
